@@ -18,6 +18,7 @@ import type { QueuesStats } from "./queues/queues.ts"
 import { SlowConsumers } from "./limits/slow-consumers.ts"
 import { Router } from "./aedes-internals.ts"
 import { TrafficCounter, type TrafficStats } from "./traffic-counter.ts"
+import { monotonic } from "./limits/monotonic.ts"
 
 export type BrokerSetup = SessionsSetup &
   TlsCredentials & {
@@ -44,6 +45,8 @@ export type BrokerStats = {
   readonly sent: TrafficStats
   readonly queued: QueuesStats
   readonly journal: JournalStats
+  /** Unix ms. */
+  readonly certificateValidFrom: number
   /** Unix ms. */
   readonly certificateExpiresAt: number
 }
@@ -98,10 +101,10 @@ export async function startBroker(setup: BrokerSetup): Promise<Broker> {
     ...sessions.stats(),
     turnedAway: connectionLimiter.turnedAway,
     failedHandshakes,
-    received: received.stats(Date.now()),
-    sent: sent.stats(Date.now()),
+    received: received.stats(monotonic()),
+    sent: sent.stats(monotonic()),
     ...offlineQueues.stats(),
-    certificateExpiresAt: Date.parse(new X509Certificate(credentials.certificate).validTo),
+    ...validityOf(credentials.certificate),
   })
   const renew = (certificate: ServerCertificate): void => {
     credentials = { ...credentials, ...certificate }
@@ -118,6 +121,11 @@ export async function startBroker(setup: BrokerSetup): Promise<Broker> {
     await close()
     throw fault
   }
+}
+
+function validityOf(certificate: string): Pick<BrokerStats, "certificateValidFrom" | "certificateExpiresAt"> {
+  const { validFrom, validTo } = new X509Certificate(certificate)
+  return { certificateValidFrom: Date.parse(validFrom), certificateExpiresAt: Date.parse(validTo) }
 }
 
 /** Everything behind the listeners. */
@@ -137,7 +145,7 @@ async function startParts(setup: BrokerSetup): Promise<BrokerParts> {
   const [received, sent] = [new TrafficCounter(), new TrafficCounter()]
   const maySend: Permissions["maySend"] = (client, topic, bytes) => {
     const may = sessions.mayReceive(client, topic)
-    if (may) sent.add(bytes, Date.now())
+    if (may) sent.add(bytes, monotonic())
     return may
   }
   const offlineQueues = await openOfflineQueues(setup.journalPath, setup.registrarId, {
@@ -146,7 +154,7 @@ async function startParts(setup: BrokerSetup): Promise<BrokerParts> {
   })
   const aedes = await startAedes(setup, { sessions, offlineQueues, received, maySend })
   const slowConsumers = new SlowConsumers()
-  const expire = (): void => offlineQueues.expire(Date.now())
+  const expire = (): void => offlineQueues.expire()
   expire()
   const hourly = setInterval(expire, HOUR_MS).unref()
   const close = async (): Promise<void> => {
@@ -185,7 +193,7 @@ async function startAedes(
         done(refusal)
         return
       }
-      received.add(packet.payload.length, Date.now())
+      received.add(packet.payload.length, monotonic())
       const release = readAhead.begin(client)
       void offlineQueues
         .accept(packet)
@@ -227,7 +235,7 @@ async function socketHandlers(
   const accept: UpgradeHandler = (conn, socket, onAccepted) => {
     const budget = parts.sessions.accept(conn, socket, onAccepted)
     guardReads(conn, budget)
-    parts.slowConsumers.watch(conn, socket, Date.now())
+    parts.slowConsumers.watch(conn, socket, monotonic())
     parts.aedes.handle(conn)
     return budget
   }

@@ -20,7 +20,7 @@ import {
 import { restore } from "./restore.ts"
 import {
   type Admitted,
-  requestsSince,
+  requestsWithin,
   type Device,
   devicesOf,
   type Invitation,
@@ -195,7 +195,7 @@ function invite(context: RegistrarContext, state: RegistryState, verified: Verif
   const [user, secret] = [seed.slice(0, ID_BYTES), seed.slice(ID_BYTES, ID_BYTES + SECRET_BYTES)]
   const earlier = state.invitations.get(hashSecret(secret))
   if (earlier !== undefined) return { entry: undefined, answer: invitedAgain(context, earlier, secret) }
-  if (requestsSince(state, device, context.now() - HOUR_MS) >= INVITATIONS_PER_HOUR) return refuse("too-many")
+  if (requestsWithin(state, device, HOUR_MS, context.now()) >= INVITATIONS_PER_HOUR) return refuse("too-many")
   if (isForNewUser)
     return invited(
       newInvitation(context, { name: "", by: device, operator: false, user: toBase64url(user), secret }),
@@ -254,9 +254,12 @@ async function renew(
   return grant({ user: member.user, certificate }, { kind: "renewed", ...renewed })
 }
 
-/** Issued within the hour: a repeated request gets it again, or each request would grow the ledger. */
+/**
+ * Issued within the hour: a repeated request gets it again, or each request would grow the ledger. One from a time when the
+ * machine's clock was ahead is replaced, for no one could use it before then.
+ */
 function isRecentlyIssued(state: RegistryState, device: Device, now: number): boolean {
-  return isCurrent(state, device) && now - device.at < HOUR_MS
+  return isCurrent(state, device) && Math.abs(now - device.at) < HOUR_MS
 }
 
 /** A device that was let in, if the request is signed with the key it came in with. */

@@ -4,7 +4,8 @@ import { hash32, kdf } from "../crypto/kdf.ts"
 import { publicKeyOf } from "../crypto/nacl.ts"
 import type { Debug } from "../debug/debug.ts"
 import { Fault } from "../errors.ts"
-import { DAY_MS } from "../time-units.ts"
+import { DAY_MS, MINUTE_MS } from "../time-units.ts"
+import { retryDelay } from "../async/backoff.ts"
 import type {
   BrokerAddress,
   Connect,
@@ -88,9 +89,7 @@ export async function openRegistrar(setup: RegistrarSetup): Promise<Registrar> {
     now,
   })
   const requestQueue = new RequestQueue(context, setup, enforcement)
-  await requestQueue.open(
-    await newCredential(authority, REGISTRAR_ID, { now: now(), lifeMs: OWN_CERTIFICATE_YEARS * YEAR_MS }),
-  )
+  await requestQueue.open()
   try {
     await ledger.transact((state) => ({ entry: newAuthority(state, setup) }))
     await enforcement.run()
@@ -112,12 +111,19 @@ function newAuthority({ authority }: RegistryState, { pin, now }: RegistrarSetup
   return authority === toHex(pin) ? undefined : { kind: "authority", at: now(), pin: toHex(pin) }
 }
 
+/** A stranger's answer on the broker's port, or a clock that is wrong, passes: as devices do [D-170]. */
+const PAUSES = { first: 1_000, longest: 5 * MINUTE_MS } as const
+const BYTE_VALUES = 256
+
 /** Where requests come in and answers go out. */
 class RequestQueue {
   readonly #context: RegistrarContext
   readonly #setup: RegistrarSetup
   readonly #enforcement: Enforcement
   #transport: Transport | undefined
+  #retries = 0
+  #cancelRetry: () => void = () => undefined
+  #isClosed = false
 
   constructor(context: RegistrarContext, setup: RegistrarSetup, enforcement: Enforcement) {
     this.#context = context
@@ -125,15 +131,25 @@ class RequestQueue {
     this.#enforcement = enforcement
   }
 
-  async open(credential: Credential): Promise<void> {
+  /** Rejects with why the broker will not have the registrar. Later refusals are tried again, ever more slowly. */
+  async open(): Promise<void> {
     const { connect, address, others = [], trust, onState } = this.#setup
+    let isOpen = false
     const transport = connect(
-      { address, others, trust, credential },
-      { onFrame: (topic, payload) => this.#receive(topic, payload), onState },
+      { address, others, trust, credential: await this.#newCredential() },
+      {
+        onFrame: (topic, payload) => this.#receive(topic, payload),
+        onState: (state) => {
+          onState(state)
+          if (state.kind === "online") this.#retries = 0
+          if (state.kind === "stopped" && isOpen && this.#transport === transport) this.#retryLater()
+        },
+      },
     )
     this.#transport = transport
     try {
       await transport.subscribe(REGISTRATION_REQUESTS)
+      isOpen = true
     } catch (error) {
       await transport.close()
       throw error
@@ -141,7 +157,36 @@ class RequestQueue {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelRetry()
     await this.#transport?.close()
+  }
+
+  /** Of now: one that was made while the clock was ahead is not valid yet. */
+  #newCredential(): Promise<Credential> {
+    const { authority, now } = this.#context
+    return newCredential(authority, REGISTRAR_ID, { now: now(), lifeMs: OWN_CERTIFICATE_YEARS * YEAR_MS })
+  }
+
+  #retryLater(): void {
+    if (this.#isClosed) return
+    this.#retries += 1
+    const [jitter = 0] = this.#context.random(1)
+    const timer = setTimeout(
+      () => void this.#retry(),
+      retryDelay(this.#retries, jitter / BYTE_VALUES, PAUSES),
+    )
+    this.#cancelRetry = () => clearTimeout(timer)
+  }
+
+  async #retry(): Promise<void> {
+    try {
+      await this.open()
+      if (this.#isClosed) await this.#transport?.close()
+    } catch {
+      // Why was reported with the state of the connection.
+      this.#retryLater()
+    }
   }
 
   /** The entry is on disk before the request is acknowledged and answered. */

@@ -323,7 +323,10 @@ export function isCurrent({ authority }: RegistryState, device: Device): boolean
   return isActive(device) && device.authority === authority
 }
 
-/** How many invitations a device has asked for since `since` (unix ms). */
-export function requestsSince(state: RegistryState, device: string, since: number): number {
-  return (state.requests.get(device) ?? []).filter((at) => at > since).length
+/**
+ * How many invitations a device has asked for in the last `ms`, at `now` (unix ms). Requests of a time when the machine's clock
+ * was ahead would count until it is there again, and do not.
+ */
+export function requestsWithin(state: RegistryState, device: string, ms: number, now: number): number {
+  return (state.requests.get(device) ?? []).filter((at) => at > now - ms && at < now + ms).length
 }

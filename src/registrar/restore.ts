@@ -63,6 +63,8 @@ function refusalFor(
   const now = context.now()
   if (latest.revokedAt !== undefined) return "revoked"
   if (Math.abs(now - askedAt) > CLOCK_SKEW_MAX_MS || askedAt <= latest.askedAt) return "out-of-time"
-  const recent = devices.filter((device) => device.askedAt > 0 && now - device.since < CLOCK_SKEW_MAX_MS)
+  const recent = devices.filter(
+    (device) => device.askedAt > 0 && Math.abs(now - device.since) < CLOCK_SKEW_MAX_MS,
+  )
   return recent.length >= RESTORES_PER_DAY ? "too-many" : undefined
 }

@@ -14,14 +14,26 @@ const filters = (count: number): Subscription[] =>
 let folder: string
 let asked: number
 let queues: OfflineQueues
+/** The machine's clock, and one that nobody sets. */
+let clocks: { wall: number; elapsed: number }
+
+const opened = () =>
+  openOfflineQueues(
+    join(folder, "queues.journal"),
+    "registrar",
+    { isSubscribed: () => ++asked > 0, maySend: () => true },
+    { wall: () => clocks.wall, elapsed: () => clocks.elapsed },
+  )
+const reopened = async () => {
+  await queues.close()
+  queues = await opened()
+}
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "mqttchat-office-"))
   asked = 0
-  queues = await openOfflineQueues(join(folder, "queues.journal"), "registrar", {
-    isSubscribed: () => ++asked > 0,
-    maySend: () => true,
-  })
+  clocks = { wall: 1_800_000_000_000, elapsed: 0 }
+  queues = await opened()
 })
 afterEach(async () => {
   await queues.close()
@@ -52,7 +64,8 @@ test("subscriptions in progress do not bring back a session that was dropped", a
   expect(await queues.subscriptionsByClient(client)).toEqual([])
 })
 
-test("a device that has been away for ninety days is forgotten, and not before; a message waits for thirty", async () => {
+/** A device that has subscribed and gone, and a message for it; gives how many messages and subscriptions are left. */
+async function messageForOneWhoIsAway() {
   const { client } = connection()
   const [filter] = filters(1)
   await queues.addSubscriptions(client, [filter!])
@@ -64,15 +77,53 @@ test("a device that has been away for ninety days is forgotten, and not before; 
     retain: false,
   } as const
   await queues.accept({ ...packet, topic: filter!.topic })
-  const left = async (days: number) => {
-    queues.expire(Date.now() + days * DAY_MS)
+  const left = async () => {
+    queues.expire()
     const subscriptions = await queues.subscriptionsByClient(client)
     return [queues.stats().queued.frames, subscriptions.length]
   }
   // Seen today.
-  expect(await left(0)).toEqual([1, 1])
-  expect(await left(29)).toEqual([1, 1])
-  expect(await left(31)).toEqual([0, 1])
-  expect(await left(89)).toEqual([0, 1])
-  expect(await left(91)).toEqual([0, 0])
+  expect(await left()).toEqual([1, 1])
+  return left
+}
+
+test("a device that has been away for ninety days is forgotten, and not before; a message waits for thirty", async () => {
+  const left = await messageForOneWhoIsAway()
+  const after = (days: number) => {
+    clocks.elapsed = days * DAY_MS
+    return left()
+  }
+  expect(await after(29)).toEqual([1, 1])
+  expect(await after(31)).toEqual([0, 1])
+  expect(await after(89)).toEqual([0, 1])
+  expect(await after(91)).toEqual([0, 0])
+})
+
+test.each([400, -400, 40_000])(
+  "a clock that is set %i days wrong drops nothing and forgets no one, at once or at a restart [D-110]",
+  async (days) => {
+    const left = await messageForOneWhoIsAway()
+    clocks.wall += days * DAY_MS
+    expect(await left()).toEqual([1, 1])
+    await reopened()
+    expect(await left()).toEqual([1, 1])
+    clocks.wall -= days * DAY_MS
+    await reopened()
+    expect(await left()).toEqual([1, 1])
+    clocks.elapsed += 31 * DAY_MS
+    expect(await left()).toEqual([0, 1])
+  },
+)
+
+test("a broker that is off for some days at a time counts them, up to a week each time [D-110]", async () => {
+  const left = await messageForOneWhoIsAway()
+  for (let times = 0; times < 5; times += 1) {
+    clocks.wall += 5.9 * DAY_MS
+    await reopened()
+    await queues.connected({ id: newId(), clean: false } as Client)
+  }
+  expect(await left()).toEqual([1, 1])
+  clocks.wall += 2 * DAY_MS
+  await reopened()
+  expect(await left()).toEqual([0, 1])
 })

@@ -130,10 +130,12 @@ describe("messages for a device that is offline", () => {
       snapshot: () => queues.snapshot(),
     })
     const kept = { kind: "queued", session: bob.id, topic: toBob } as const
+    // Of a broker that was running until now.
     const at = Date.now() - 30 * DAY
     journal.append({ kind: "subscribed", session: bob.id, filter: toBob, qos: 1 })
     journal.append({ ...kept, sequence: 1, at: at - DAY, payload: Buffer.from("too old") })
     journal.append({ ...kept, sequence: 2, at: at + DAY, payload: Buffer.from("old") })
+    journal.append({ kind: "seen", session: bob.id, at: Date.now() })
     await journal.close()
     const broker = await fixture.start({ journalPath })
     await aliceSends(portOf(broker), ["new"])

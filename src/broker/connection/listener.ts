@@ -10,6 +10,7 @@ import { codeOf, Fault } from "../../errors.ts"
 import type { ConnectionSlot, Limits, ConnectionLimiter } from "../limits/limits.ts"
 import { addressBlock } from "../limits/rate-limiter.ts"
 import type { HandshakeQueue } from "./handshake-queue.ts"
+import { monotonic } from "../limits/monotonic.ts"
 
 export type ListenAddress = {
   readonly host: string
@@ -105,7 +106,7 @@ export class Listener {
   #admit(socket: Socket): void {
     const address = socket.remoteAddress ?? ""
     const end = (): void => void socket.destroy()
-    const slot = this.#setup.connectionLimiter.acquire(address, Date.now(), end)
+    const slot = this.#setup.connectionLimiter.acquire(address, monotonic(), end)
     if (slot === undefined) {
       end()
       return

@@ -13,6 +13,7 @@ import { DeviceBudgets, UNLIMITED } from "../limits/packet-rates.ts"
 import type { PacketBudget } from "../limits/packet-scanner.ts"
 import { PAYLOAD_MAX_BYTES, UNREAD_MAX_BYTES } from "../limits/packet-size-guard.ts"
 import type { Limits } from "../limits/limits.ts"
+import { monotonic } from "../limits/monotonic.ts"
 import { takenOverPacket } from "./taken-over-packet.ts"
 import { type HeldNameplates, NameplateLimiter } from "../limits/nameplate-limiter.ts"
 import { UnauthenticatedClients } from "../../unauthenticated-clients.ts"
@@ -93,7 +94,7 @@ export class ClientSessions {
     this.#guestClients = new UnauthenticatedClients(setup.limits.guestsAtOnce)
     this.#guestConnectionMaxMs = setup.guestLimits.connectionMaxMs
     this.#certificateLimiter = new RateLimiter(setup.limits.perCertificate)
-    this.#deviceBudgets = new DeviceBudgets(setup.limits.perDevice, Date.now)
+    this.#deviceBudgets = new DeviceBudgets(setup.limits.perDevice, monotonic)
     this.#filterLimiter = new FilterLimiter(setup.limits.filtersMax, setup.onFiltersFull)
     this.#keepalive = setup.limits.keepalive
     this.#observe = setup.observe ?? (() => undefined)
@@ -194,7 +195,7 @@ export class ClientSessions {
         return UNLIMITED
       case "guest":
       case "refused":
-        return this.#guestLimiter.budgetOf(address, Date.now)
+        return this.#guestLimiter.budgetOf(address, monotonic)
     }
   }
 
@@ -206,9 +207,9 @@ export class ClientSessions {
     this.#claim(session, packet.topic)
     const { authentication, address } = session
     if (authentication.kind === "refused" || !mayPublish(authentication, packet.topic)) return "topic"
-    if (session.nameplates?.write(packet.topic, Date.now()) === false) return "nameplate"
+    if (session.nameplates?.write(packet.topic, monotonic()) === false) return "nameplate"
     const isGuest = authentication.kind === "guest"
-    return isGuest && !this.#guestLimiter.mayPublish(address, Date.now()) ? "rate" : undefined
+    return isGuest && !this.#guestLimiter.mayPublish(address, monotonic()) ? "rate" : undefined
   }
 
   maySubscribe(client: Client, filter: string): boolean {
@@ -219,7 +220,7 @@ export class ClientSessions {
     const may =
       authentication.kind !== "refused" &&
       maySubscribe(authentication, filter) &&
-      (session.nameplates?.take(filter, Date.now()) ?? true) &&
+      (session.nameplates?.take(filter, monotonic()) ?? true) &&
       this.#filterLimiter.add(client, filter)
     this.#note("subscribe", session, { allowed: may })
     if (!may) this.#refused += 1
@@ -258,7 +259,7 @@ export class ClientSessions {
     address: string,
   ): { authentication: Authentication; release: (() => void) | undefined } {
     const authentication = this.#authenticate(socket)
-    const now = Date.now()
+    const now = monotonic()
     switch (authentication.kind) {
       case "guest":
         return {

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { monotonic } from "./monotonic.ts"
 
 /** A reader who took nothing for as long, while something waits, has stopped. */
 const STALLED_MS = 30_000
@@ -13,7 +14,7 @@ type Consumer = { readonly conn: Duplex; readonly socket: Socket; taken: number;
 /** Ends connections whose other side does not read, before they cost the others anything. */
 export class SlowConsumers {
   readonly #consumers = new Set<Consumer>()
-  readonly #timer = setInterval(() => this.sweep(Date.now()), SWEEP_MS).unref()
+  readonly #timer = setInterval(() => this.sweep(monotonic()), SWEEP_MS).unref()
 
   watch(conn: Duplex, socket: Socket, now: number): void {
     const consumer: Consumer = { conn, socket, taken: 0, since: now }

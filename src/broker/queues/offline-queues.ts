@@ -1,10 +1,12 @@
 import { type Duplex, Readable } from "node:stream"
 import type { AedesPublishPacket, Client, PublishPacket, Subscription } from "aedes"
+import { monotonic } from "../limits/monotonic.ts"
 import { takeMessageId } from "../aedes-internals.ts"
 import { type Journal, type JournalStats, openJournal } from "./journal.ts"
 import type { JournalFound } from "./journal-file.ts"
 import type { JournalRecord } from "./journal-record.ts"
 import { publishPacket } from "./publish-packet.ts"
+import { keptTime } from "./kept-time.ts"
 import { type Filter, isInbox, isPersisted, Queues, type QueuesStats, type Delivery } from "./queues.ts"
 import { DAY_MS } from "../../time-units.ts"
 
@@ -25,6 +27,10 @@ export type Permissions = {
   readonly maySend: (client: Client, topic: string, bytes: number) => boolean
 }
 
+/** The machine's clock in unix ms, and one in ms that nobody sets. */
+export type BrokerClocks = { readonly wall: () => number; readonly elapsed: () => number }
+const MACHINE_CLOCKS: BrokerClocks = { wall: Date.now, elapsed: monotonic }
+
 /**
  * Queues of QoS 1 messages, kept in a journal, in the shape that aedes calls a persistence. A message is on
  * the disk before its sender gets PUBACK, and each device is sent its queue in order, a window at a time, past
@@ -34,16 +40,23 @@ export class OfflineQueues {
   readonly #queues: Queues
   readonly #journal: Journal
   readonly #permissions: Permissions
+  readonly #now: () => number
   readonly #online = new Map<string, Client>()
   /** By session: the last change of its subscriptions, while it is being written. */
   readonly #changes = new Map<string, Promise<void>>()
   /** By the filters of one SUBSCRIBE. */
   readonly #adding = new WeakMap<readonly Subscription[], Promise<void>>()
 
-  constructor(queues: Queues, journal: Journal, permissions: Permissions) {
+  /** `now` is the time of `keptTime`. */
+  constructor(
+    queues: Queues,
+    journal: Journal,
+    { now, ...permissions }: Permissions & { now: () => number },
+  ) {
     this.#queues = queues
     this.#journal = journal
     this.#permissions = permissions
+    this.#now = now
   }
 
   stats(): { queued: QueuesStats; journal: JournalStats } {
@@ -74,7 +87,7 @@ export class OfflineQueues {
       kind: "queued",
       session,
       sequence,
-      at: Date.now(),
+      at: this.#now(),
       topic: packet.topic,
       payload,
     }
@@ -98,10 +111,10 @@ export class OfflineQueues {
   }
 
   /** Once an hour or so: nothing is kept for ever. */
-  expire(now: number): void {
+  expire(): void {
     const isOnline = (session: string): boolean => this.#online.has(session)
     const due = [
-      ...this.#queues.due(now, {
+      ...this.#queues.due(this.#now(), {
         isOnline,
         messageExpiryMs: MESSAGE_EXPIRY_MS,
         sessionExpiryMs: SESSION_EXPIRY_MS,
@@ -119,7 +132,7 @@ export class OfflineQueues {
   connected(client: Client): void {
     if (client.clean) return
     this.#online.set(client.id, client)
-    this.#journal.append({ kind: "seen", session: client.id, at: Date.now() })
+    this.#journal.append({ kind: "seen", session: client.id, at: this.#now() })
     this.#queues.restart(client.id)
     this.#deliver(client.id)
   }
@@ -127,7 +140,7 @@ export class OfflineQueues {
   disconnected(client: Client): void {
     if (this.#online.get(client.id) !== client) return
     this.#online.delete(client.id)
-    this.#journal.append({ kind: "seen", session: client.id, at: Date.now() })
+    this.#journal.append({ kind: "seen", session: client.id, at: this.#now() })
   }
 
   #deliver(session: string): void {
@@ -136,7 +149,7 @@ export class OfflineQueues {
     for (;;) {
       const taken = this.#queues.take(session, WINDOW)
       if (taken === undefined) return
-      if (Date.now() - taken.frame.at > MESSAGE_EXPIRY_MS) this.#settle(session, taken.frame.sequence)
+      if (this.#now() - taken.frame.at > MESSAGE_EXPIRY_MS) this.#settle(session, taken.frame.sequence)
       else this.#send(client, taken)
     }
   }
@@ -269,13 +282,15 @@ export async function openOfflineQueues(
   path: string,
   registrarId: string,
   permissions: Permissions,
+  { wall, elapsed }: BrokerClocks = MACHINE_CLOCKS,
 ): Promise<OfflineQueues> {
   const queues = new Queues(registrarId)
   const journal = await openJournal(path, {
     apply: (record) => queues.apply(record),
     snapshot: () => queues.snapshot(),
   })
-  return new OfflineQueues(queues, journal, permissions)
+  const now = keptTime(queues.newestTime(), wall(), elapsed)
+  return new OfflineQueues(queues, journal, { ...permissions, now })
 }
 
 /** All that is written in one turn goes out together. */

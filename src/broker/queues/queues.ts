@@ -59,6 +59,7 @@ export class Queues {
   #bytes = 0
   #dropped = 0
   #lastSequence = 0
+  #newestTime: number | undefined
 
   constructor(registrarId: string) {
     this.#registrarId = registrarId
@@ -93,6 +94,11 @@ export class Queues {
       for (const { frame } of inFlight.values()) yield { kind: "queued", session, ...frame }
       for (const frame of waiting.values()) yield { kind: "queued", session, ...frame }
     }
+  }
+
+  /** The newest time in any record, unix ms; undefined in a new journal. */
+  newestTime(): number | undefined {
+    return this.#newestTime
   }
 
   nextSequence(): number {
@@ -218,6 +224,7 @@ export class Queues {
 
   #enqueue(session: string, { sequence, at, topic, payload }: QueuedFrame): void {
     this.#lastSequence = Math.max(this.#lastSequence, sequence)
+    this.#noteTime(at)
     const queue = this.#sessions.get(session)
     // A rewritten journal may hold the same frame twice.
     if (queue === undefined || queue.waiting.has(sequence) || queue.inFlight.has(sequence)) return
@@ -237,7 +244,12 @@ export class Queues {
     this.#bytes -= frame.payload.length
   }
 
+  #noteTime(at: number): void {
+    this.#newestTime = Math.max(this.#newestTime ?? at, at)
+  }
+
   #markSeen(session: string, at: number): void {
+    this.#noteTime(at)
     const known = this.#sessions.get(session)
     if (known !== undefined) known.seenAt = at
   }

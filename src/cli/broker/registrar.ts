@@ -69,6 +69,7 @@ export async function startRegistrar(
     import("../../transport/mqtt.ts"),
   ])
   const { lifetime, out, env, debug } = context
+  let reported: string | undefined
   const registrar = await openRegistrar({
     connect: connectMqtt,
     ...target,
@@ -78,7 +79,9 @@ export async function startRegistrar(
     ledger,
     onState: (state) => {
       debug("registrar", "state", stateFields(state))
-      if (state.kind === "stopped") out.warn(safe`the registrar stopped: ${display(state.why.message)}`)
+      if (state.kind === "stopped" && state.why.message !== reported)
+        out.warn(safe`the registrar cannot work, and tries again: ${display(state.why.message)}`)
+      reported = state.kind === "stopped" ? state.why.message : undefined
     },
     onAdmitted: (device, user) => out.info(admittedRow(user, device)),
     onTrouble: ({ message }) => {

@@ -6,7 +6,7 @@ import { toHex } from "../../crypto/bytes.ts"
 import type { Fault } from "../../errors.ts"
 import type { Ledger } from "../../registrar/ledger.ts"
 import { makePrivateFolder } from "../../fs/private-folder.ts"
-import { HOUR_MS, MINUTE_MS } from "../../time-units.ts"
+import { MINUTE_MS } from "../../time-units.ts"
 import { DEFAULT_PORT, formatAddress, LOOPBACK } from "../../wire/address.ts"
 import { REGISTRAR_ID } from "../../wire/access-rules.ts"
 import { display, safe } from "../../wire/text.ts"
@@ -41,8 +41,8 @@ import { shellCommand } from "../../shell-command.ts"
 const WSS_PORT = 8084
 const METRICS_PORT = 9883
 const TROUBLE_EVERY_MS = MINUTE_MS
-/** Timers hold 24 days at most, and a laptop sleeps. */
-const CERTIFICATE_CHECK_MS = HOUR_MS
+/** A machine whose clock has no battery makes the first certificate with a wrong time, and learns the right one soon. */
+const CERTIFICATE_CHECK_MS = MINUTE_MS
 
 export type BrokerOptions = ListenOptions & {
   readonly port?: number

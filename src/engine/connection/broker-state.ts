@@ -212,6 +212,7 @@ export const BROKER_TRANSITIONS: Readonly<Record<Exclude<Kind, "closed">, Readon
     "the registrar answers, or 3 seconds are over": "stopped",
     "the broker changes": "interrupting",
     "the user joins": "joining",
+    "its certificate was why, and has been replaced": "reconnecting",
   },
   stopped: {
     "some time is over, a command asks or the broker changes": "reconnecting",

@@ -12,6 +12,7 @@ import {
   afterFailure,
   afterInterruption,
   afterObtained,
+  afterReplacement,
   begin,
   deny,
   followConnection,
@@ -88,7 +89,7 @@ function onGuestOffline(state: Open, { why }: Of<"guest-offline">): BrokerStep {
 
 function onObtained(state: Open, { credential }: Of<"obtained">, input: BrokerInput): BrokerStep {
   if (state.kind === "obtaining") return afterObtained(state, credential, input)
-  if (state.kind === "explaining") return afterExplanation(state, undefined)
+  if (state.kind === "explaining") return afterReplacement(state, credential, input)
   if (state.kind === "interrupting") return afterInterruption(state, input)
   return state.kind === "joining" ? joinAfterObtained(state, credential, input) : unchanged(state)
 }

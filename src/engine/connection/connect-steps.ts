@@ -97,7 +97,7 @@ export function afterObtained(
   fresh: DeviceCredential,
   input: BrokerInput,
 ): BrokerStep {
-  return request.kind === "renew" && isExpired(fresh, input)
+  return request.kind === "renew" && !isValidNow(fresh, input)
     ? afterFailure(clocksDiffer())
     : open(broker, fresh)
 }
@@ -166,6 +166,17 @@ function explain(state: Extract<Connected, { kind: "explaining" }>): BrokerStep 
   }
 }
 
+/** A certificate from a time when the registrar's clock was wrong is why, if the new one is valid now. */
+export function afterReplacement(
+  state: Extract<Connected, { kind: "explaining" }>,
+  fresh: DeviceCredential,
+  input: BrokerInput,
+): BrokerStep {
+  const { credential, why } = state
+  const wasWhy = credential.kind === "device" && !isValidNow(credential, input) && isValidNow(fresh, input)
+  return wasWhy ? reconnect() : stop(state, why)
+}
+
 /** The registrar's reason counts only if the broker refused for it too. */
 export function afterExplanation(
   state: Extract<Connected, { kind: "explaining" }>,
@@ -195,7 +206,7 @@ function checkCertificate({ broker, credential, now, validityOf }: BrokerInput):
   const registrar = broker?.registrar
   if (credential?.kind !== "device" || registrar === undefined) return []
   const validity = validityOf(credential.certificate)
-  const isDue = validity !== undefined && now >= validity.renewFrom
+  const isDue = validity !== undefined && (now < validity.begin || now >= validity.renewFrom)
   return [
     { kind: "wake", afterMs: RECHECK_MS },
     ...(isDue ? [{ kind: "renew", registrar, credential } as const] : []),
@@ -209,6 +220,11 @@ function isOutdated({ broker, credential: used }: Connected, input: BrokerInput)
   const { credential } = input
   const isReplaced = credential?.kind === "device" && credential.certificate !== used.certificate
   return isReplaced || (broker.registrar !== undefined && isExpired(used, input))
+}
+
+function isValidNow({ certificate }: DeviceCredential, { now, validityOf }: BrokerInput): boolean {
+  const validity = validityOf(certificate)
+  return validity === undefined || (now >= validity.begin && now < validity.end)
 }
 
 function isExpired({ certificate }: DeviceCredential, { now, validityOf }: BrokerInput): boolean {
@@ -227,6 +243,6 @@ function noRegistrar(): Fault {
 /** Without it, two clocks this far apart would renew certificates in a loop. */
 function clocksDiffer(): Fault {
   const message =
-    "the broker's registrar has just issued a certificate that is expired by this machine's clock"
+    "the broker's registrar has just issued a certificate that is not valid now by this machine's clock"
   return new Fault("refused", message, "check this machine's clock, then ask the person who runs the broker")
 }

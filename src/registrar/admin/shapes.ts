@@ -92,6 +92,7 @@ export const brokerStatus = v.strictObject({
   pid: count,
   startedAt: unixMs,
   memoryBytes: count,
+  certificateValidFrom: unixMs,
   certificateExpiresAt: unixMs,
   authorityExpiresAt: unixMs,
   deviceExpiresAt: v.pipe(
