@@ -1,3 +1,4 @@
+import { copyFileSync, existsSync, rmSync } from "node:fs"
 import { describe, expect, test } from "vitest"
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../src/time-units.ts"
 import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
@@ -216,4 +217,46 @@ describe("what was written while its author was blocked [D-143]", () => {
     await fixture.clock.pass(2 * HOUR_MS)
     expect(await bob.texts("alice")).toEqual(["before", "after", ...during, "last"])
   })
+
+  test.each(["alice", "bob"])(
+    "stays out when a lost store has it sent again, behind newer texts too, by a reset of %s",
+    async (who) => {
+      const { fixture, alice, bob } = await couple()
+      const before = await alice.send("bob", "before")
+      await fixture.clock.pass(100)
+      await blocks(bob)
+      for (const text of ["one", "two"]) await alice.send("bob", text)
+      await alice.client.call("edit", { contact: "bob", id: before, text: "an insult" })
+      await alice.client.call("react", { contact: "bob", id: before, emoji: "👎" })
+      await fixture.clock.pass(3 * HOUR_MS)
+      await unblocks(bob)
+      await fixture.clock.pass(HOUR_MS)
+      const rollBack = await copyOf(bob)
+      const three = await alice.send("bob", "three")
+      await alice.send("bob", "four")
+      await alice.client.call("react", { contact: "bob", id: three, emoji: "👍" })
+      await fixture.clock.pass(1_000)
+      await rollBack()
+      if (who === "alice") await alice.client.call("reset", { contact: "bob" })
+      else await bob.client.call("reset", { contact: "alice" })
+      await alice.send("bob", "five")
+      await fixture.clock.pass(HOUR_MS)
+      const seen = (await bob.read("alice")).map(({ text, reactions }) => `${text} ${reactions.length}`)
+      expect(seen.toSorted()).toEqual(["before 0", "five 0", "four 0", "three 1"])
+    },
+  )
 })
+
+/** The way back to the store as it is now. */
+async function copyOf(bob: TestProfile): Promise<() => Promise<void>> {
+  const copy = `${bob.path}.copy`
+  await bob.stop()
+  copyFileSync(bob.path, copy)
+  await bob.start()
+  return async () => {
+    await bob.crash()
+    if (existsSync(`${bob.path}-wal`)) rmSync(`${bob.path}-wal`)
+    copyFileSync(copy, bob.path)
+    await bob.start()
+  }
+}

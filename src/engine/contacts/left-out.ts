@@ -98,14 +98,22 @@ function isLeftOut(update: DeviceUpdate, frames: readonly Frame[], overtaken: bo
   const numbered = frames.find((frame) => frame.kind === "number")
   if (!isActive(leftOut) || numbered?.kind !== "number") return false
   const { number } = numbered
-  if (number >= leftOut.firstKept) return false
-  const isSealedAfter = !overtaken && leftOut.turns === 0 && input.now >= leftOut.resealedUntil
   const time = timeOf(frames)
   const isWrittenAfter =
     time !== undefined && isWithin(time - leftOut.ahead, leftOut.until, input.now + APART_MS)
+  if (comesAgain(leftOut, frames)) return !isWrittenAfter
+  if (number >= leftOut.firstKept) return false
+  const isSealedAfter = !overtaken && leftOut.turns === 0 && input.now >= leftOut.resealedUntil
   if (!isSealedAfter && !isWrittenAfter) return time !== undefined
   update.leftOut = { ...leftOut, firstKept: number }
   return false
+}
+
+/** After a recovery, behind texts of any age [D-132] [D-134]: only its time tells when it was written. */
+function comesAgain({ resealedUntil }: LeftOut, frames: readonly Frame[]): boolean {
+  return frames.some(
+    ({ kind }) => kind === "resend" || (resealedUntil > 0 && (kind === "edit" || kind === "reaction")),
+  )
 }
 
 function isWithin(value: number, min: number, max: number): boolean {
