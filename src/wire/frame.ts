@@ -24,8 +24,8 @@ export const SHORT_MID_BYTES = 8
 /** So many ids and numbers are in all lists of one message: each is looked up by its receiver [W-50]. */
 export const LIST_MAX = 64
 export const NAME_MAX_BYTES = 64
-/** So many of its own INITs a side names beside a HELLO; they fit with the longest name [W-37]. */
-export const SUPERSEDED_INITS_MAX = 6
+/** So many of its own INITs a side names beside a HELLO: with the longest name they leave room for an id of HAVE [W-37]. */
+export const SUPERSEDED_INITS_MAX = 5
 /** The longest text: the largest bucket also holds a signature of 67, NUMBER, REPLY and TIMER, 57, and the zero byte [W-22]. */
 export const TEXT_MAX_BYTES = 65_276
 /** So many ids of the texts that a side has are in its HAVE: with the longest name they fit into an INIT [W-72]. */

@@ -25,7 +25,7 @@ export const MESSAGES: Readonly<Record<FrameKind, (n: number) => Frame[]>> = {
   open: () => alone({ kind: "open", nonce: randomBytes(32) }),
   chain: () => alone({ kind: "chain", accountId: randomBytes(32), first: 0, links: randomBytes(300) }),
   rejected: () => alone({ kind: "rejected" }),
-  "superseded-inits": () => alone({ kind: "superseded-inits", mids: someIds(6, 8) }),
+  "superseded-inits": () => alone({ kind: "superseded-inits", mids: someIds(5, 8) }),
   have: () => alone({ kind: "have", ids: someIds(6, 8) }),
   resend: (n) => numbered({ kind: "resend", id: randomBytes(8), time: n, text: utf8("x") }),
   "chain-ask": () => alone({ kind: "chain-ask", accountId: randomBytes(32), first: 0 }),

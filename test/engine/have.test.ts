@@ -2,7 +2,13 @@ import { randomBytes } from "node:crypto"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { withHave } from "../../src/engine/handshake/have.ts"
-import { HAVE_MAX, NAME_MAX_BYTES, type Frame } from "../../src/wire/frame.ts"
+import {
+  HAVE_MAX,
+  NAME_MAX_BYTES,
+  SHORT_MID_BYTES,
+  SUPERSEDED_INITS_MAX,
+  type Frame,
+} from "../../src/wire/frame.ts"
 import { encodeFrames } from "../../src/wire/padding.ts"
 
 /** The padded frames of an INIT. */
@@ -55,4 +61,11 @@ test("[W-72] beside other frames the newest are named, as many as have room; wit
       },
     ),
   )
+})
+
+test("[W-37] as many superseded INITs as a message may name leave room for an id, with the longest name", () => {
+  const ids = Array.from({ length: HAVE_MAX }, () => randomBytes(8))
+  const mids = Array.from({ length: SUPERSEDED_INITS_MAX }, () => randomBytes(SHORT_MID_BYTES))
+  const frames = withHave([...helloFrames(NAME_MAX_BYTES), { kind: "superseded-inits", mids }], ids)
+  expect(named(frames)).toEqual(ids.slice(0, 1))
 })

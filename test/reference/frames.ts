@@ -134,7 +134,7 @@ const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> =
   "intro-ask": [0x1b, account, ["name", rest(1, 64)]],
   "intro-yes": [0x1c, account, ["bundle", bytes(1402)]],
   intro: [0x1d, account, ["bundle", bytes(1402)], ["name", rest(1, 64)]],
-  "superseded-inits": [0x1e, ["mids", list(bytes(8), 6)]],
+  "superseded-inits": [0x1e, ["mids", list(bytes(8), 5)]],
   have: [0x1f, ["ids", list(bytes(8), 6, 0)]],
   resend: [0x20, ...text],
 }
