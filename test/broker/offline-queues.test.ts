@@ -41,8 +41,8 @@ afterEach(async () => {
 })
 
 /** The part of a connection that the offline queues use. */
-function connection(): { client: Client; close: () => void } {
-  const state = { id: device, clean: false, closed: false }
+function connection(id = device): { client: Client; close: () => void } {
+  const state = { id, clean: false, closed: false }
   return { client: state as unknown as Client, close: () => (state.closed = true) }
 }
 
@@ -120,7 +120,7 @@ test("a broker that is off for some days at a time counts them, up to a week eac
   for (let times = 0; times < 5; times += 1) {
     clocks.wall += 5.9 * DAY_MS
     await reopened()
-    await queues.connected({ id: newId(), clean: false } as Client)
+    queues.connected(connection(newId()).client)
   }
   expect(await left()).toEqual([1, 1])
   clocks.wall += 2 * DAY_MS
