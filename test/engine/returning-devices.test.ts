@@ -34,6 +34,22 @@ test("[D-174] a receiver that returns to a broker which kept only 100 messages h
   expect(sentTo(fixture, bob) - before).toBeLessThan(400)
 }, 60_000)
 
+test("[D-174] thousands of messages follow as fast as their receipts come, and wait for silence few times", async () => {
+  const { fixture, alice, bob } = await couple()
+  await bob.stop()
+  fixture.broker.keepsMax = 100
+  await sendAll(alice, numbered(2_000))
+  await fixture.clock.pass(24 * HOUR_MS)
+  const before = sentTo(fixture, bob)
+
+  await bob.start()
+  // A second without a receipt until she knows that some were dropped, and one more after the first that are too many at once.
+  await fixture.clock.pass(3_500)
+
+  expect(await bob.texts("alice")).toEqual(numbered(2_000))
+  expect(sentTo(fixture, bob) - before).toBeLessThan(2_200)
+}, 120_000)
+
 test("[D-174] to a receiver that returns and finds everything, nothing is sent again", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.stop()

@@ -9,6 +9,7 @@ import { outgoingOf } from "../state/outgoing-index.ts"
 import type { Ports } from "../state/ports.ts"
 import { runDetached } from "../state/run-detached.ts"
 import { publishedAt } from "./retransmit-schedule.ts"
+import { advance, openWindow, afterSilence, type ResendWindow } from "./resend-window.ts"
 
 /** Of a frame that was published so recently, the receipt may be under way. */
 const ON_ITS_WAY_MS = 2_000
@@ -17,9 +18,7 @@ const STEP_MS = 250
 const QUIET_STEPS = 4
 /** A device whose frames come all the time is looked at once in this time. */
 const CHECK_EVERY_MS = 1_000
-/** Fits a queue of any broker. The next round has twice as many as the last one got receipts for. */
-const FIRST_ROUND = 32
-/** After a round without any receipt: sending again does not help. */
+/** When what was sent again brought no receipt at all: sending again does not help. */
 const FRUITLESS_MS = { first: 30_000, longest: HOUR_MS } as const
 /** A connection that is cut again and again leads to one repetition per device in this time. */
 const PROBE_EVERY_MS = 30_000
@@ -32,28 +31,28 @@ type ReturnParts = {
 
 /** What is sent again to a device that is back. */
 type Repetition = {
-  /** What rested when it came back, and has no receipt yet. */
-  resting: ReadonlySet<number>
-  /** Of them, what was sent again in this round. */
-  round: ReadonlySet<number>
-  atRoundStart: number
+  window: ResendWindow
+  /** How many rested at the last step, while nothing is under way: what the broker kept is coming. */
+  resting: number
   quietSteps: number
-  readonly cancel: () => void
+  /** Since something was sent again after silence. */
+  receipts: boolean
+  cancel: () => void
 }
 
 /** What is remembered of a device while it has frames that rest. */
 type Memory = {
   repetition: Repetition | undefined
   checkedAt: number
-  /** Not sooner: nothing came of the last round. */
+  /** Not sooner: nothing came of the last try. */
   notBefore: number
   fruitless: number
 }
 
 /**
  * Notices a device that is back, by a frame of it, and sends it again what rests [D-174]: its broker may have kept only a
- * part. It waits until the receipts for that part have come, and then sends in rounds, so that neither the queue of the
- * broker overflows again nor a device makes us send without end.
+ * part. It waits until the receipts for that part have come, and then sends as fast as receipts come, so that neither the
+ * queue of the broker overflows again nor a device makes us send without end.
  */
 export class ReturningDevices {
   readonly #ports: ReturnParts["ports"]
@@ -81,6 +80,7 @@ export class ReturningDevices {
       notBefore: 0,
       fruitless: 0,
     }
+    if (memory.repetition !== undefined) this.#onReceipts(device, memory, memory.repetition)
     if (memory.repetition !== undefined || Math.abs(now - memory.checkedAt) < CHECK_EVERY_MS) return
     this.#memory.set(device, memory)
     memory.checkedAt = now
@@ -117,61 +117,73 @@ export class ReturningDevices {
   }
 
   #begin(device: DeviceId, memory: Memory): void {
-    const resting = seqsOf(restingOf(this.#queue.state(), device, this.#ports.now()))
-    if (resting.size === 0) return
-    this.#schedule(device, memory, { resting, round: new Set(), atRoundStart: resting.size, quietSteps: 0 })
+    const resting = restingOf(this.#queue.state(), device, this.#ports.now()).map(({ seq }) => seq)
+    if (resting.length === 0) return
+    const window = openWindow(resting)
+    const cancel = (): void => undefined
+    const begun: Repetition = { window, resting: resting.length, quietSteps: 0, receipts: false, cancel }
+    this.#schedule(device, memory, begun)
   }
 
-  #schedule(device: DeviceId, memory: Memory, repetition: Omit<Repetition, "cancel">): void {
-    const cancel = this.#ports.after(STEP_MS, () => this.#onStep(device, memory))
-    memory.repetition = { ...repetition, cancel }
+  #schedule(device: DeviceId, memory: Memory, repetition: Repetition): void {
+    repetition.cancel = this.#ports.after(STEP_MS, () => this.#onStep(device, memory, repetition))
+    memory.repetition = repetition
   }
 
-  #onStep(device: DeviceId, memory: Memory): void {
-    const { repetition } = memory
+  /** A frame of the device may have brought receipts for what is under way. */
+  #onReceipts(device: DeviceId, memory: Memory, repetition: Repetition): void {
+    const before = repetition.window.underWay.size
+    if (before === 0) return
+    const { window, send } = advance(repetition.window, this.#isOut)
+    if (send.length === 0 && window.underWay.size === before) return
+    Object.assign(repetition, { window, quietSteps: 0, receipts: true })
+    memory.fruitless = 0
+    this.#sendAgain(send)
+    if (window.underWay.size === 0) this.#end(device, memory, repetition)
+  }
+
+  #onStep(device: DeviceId, memory: Memory, repetition: Repetition): void {
+    const { window } = repetition
+    const isListening = window.underWay.size === 0
+    const resting = isListening ? window.resting.filter(this.#isOut).length : repetition.resting
+    repetition.quietSteps = resting < repetition.resting ? 0 : repetition.quietSteps + 1
+    repetition.resting = resting
+    if (resting === 0) this.#end(device, memory, repetition)
+    else if (repetition.quietSteps < QUIET_STEPS) this.#schedule(device, memory, repetition)
+    else if (isListening || repetition.receipts) this.#onSilence(device, memory, repetition)
+    else this.#pause(memory)
+  }
+
+  #onSilence(device: DeviceId, memory: Memory, repetition: Repetition): void {
+    const { window, send } = afterSilence(repetition.window, this.#isOut)
+    Object.assign(repetition, { window, quietSteps: 0, receipts: false })
+    this.#sendAgain(send)
+    this.#schedule(device, memory, repetition)
+  }
+
+  #end(device: DeviceId, memory: Memory, repetition: Repetition): void {
+    repetition.cancel()
     memory.repetition = undefined
-    if (repetition === undefined) return
-    const resting = stillIn(this.#queue.state(), repetition.resting)
-    if (resting.size === 0) {
-      this.#begin(device, memory)
-      return
-    }
-    const round = stillIn(this.#queue.state(), repetition.round)
-    const quietSteps = resting.size < repetition.resting.size ? 0 : repetition.quietSteps + 1
-    const isRoundOver = repetition.round.size > 0 && round.size === 0
-    if (!isRoundOver && quietSteps < QUIET_STEPS) {
-      this.#schedule(device, memory, { ...repetition, resting, round, quietSteps })
-      return
-    }
-    const received = repetition.atRoundStart - resting.size
-    if (received > 0) memory.fruitless = 0
-    else if (repetition.round.size > 0) {
-      this.#pause(memory)
-      return
-    }
-    this.#startRound(device, memory, { resting, size: Math.max(FIRST_ROUND, 2 * received) })
+    this.#begin(device, memory)
   }
 
   #pause(memory: Memory): void {
     const { first, longest } = FRUITLESS_MS
+    memory.repetition = undefined
     memory.notBefore = this.#ports.now() + Math.min(longest, first * 2 ** memory.fruitless)
     memory.fruitless += 1
   }
 
-  async #sendAgain(round: ReadonlySet<number>, now: number): Promise<void> {
-    await this.#queue.run((state) => dueNow(entriesOf(state, round), now))
+  #sendAgain(seqs: readonly number[]): void {
+    if (seqs.length === 0) return
+    const now = this.#ports.now()
+    const run = async (): Promise<void> => {
+      await this.#queue.run((state) => dueNow(entriesOf(state, seqs), now))
+    }
+    runDetached(this.#events, run())
   }
 
-  #startRound(
-    device: DeviceId,
-    memory: Memory,
-    { resting, size }: { readonly resting: ReadonlySet<number>; readonly size: number },
-  ): void {
-    const round = new Set([...resting].slice(0, size))
-    this.#schedule(device, memory, { resting, round, atRoundStart: resting.size, quietSteps: 0 })
-    const now = this.#ports.now()
-    runDetached(this.#events, this.#sendAgain(round, now))
-  }
+  readonly #isOut = (seq: number): boolean => this.#queue.state().outgoing.has(seq)
 }
 
 /** In order. Frames of a handshake have times of their own [D-32]. */
@@ -185,16 +197,8 @@ function restingOf(state: EngineState, device: DeviceId, now: number): OutgoingR
   )
 }
 
-function seqsOf(entries: readonly OutgoingRecord[]): ReadonlySet<number> {
-  return new Set(entries.map(({ seq }) => seq))
-}
-
-function entriesOf({ outgoing }: EngineState, seqs: ReadonlySet<number>): OutgoingRecord[] {
-  return [...seqs].flatMap((seq) => outgoing.get(seq) ?? [])
-}
-
-function stillIn({ outgoing }: EngineState, seqs: ReadonlySet<number>): ReadonlySet<number> {
-  return new Set([...seqs].filter((seq) => outgoing.has(seq)))
+function entriesOf({ outgoing }: EngineState, seqs: readonly number[]): OutgoingRecord[] {
+  return seqs.flatMap((seq) => outgoing.get(seq) ?? [])
 }
 
 function dueNow(entries: readonly OutgoingRecord[], now: number): Decision<null> {
