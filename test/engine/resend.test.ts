@@ -270,3 +270,21 @@ test("Alice's process dies at any commit of it: Bob has all of it once, and in i
     expect(await bob.texts("alice"), `${commits}`).toEqual(numbered(40, "lost"))
   }
 })
+
+test("[W-72] [D-132] a text that waits for an earlier one is here: a new session tells no one that it was lost", async () => {
+  const { fixture, alice, bob } = await couple()
+  let isFirst = true
+  fixture.broker.tamper = (_topic, payload) => {
+    const copies = isFirst ? [] : [payload]
+    isFirst = false
+    return copies
+  }
+  await say(fixture, alice, "bob", ["lost", "waits"])
+  expect(await alice.states("bob")).toEqual(["broker", "delivered"])
+  expect(await bob.texts("alice")).toEqual([])
+  await bob.client.call("reset", { contact: "alice" })
+  await fixture.clock.pass(MINUTE_MS)
+  expect((await bob.texts("alice")).sort()).toEqual(["lost", "waits"])
+  expect(await bob.systemMessages("alice")).not.toContain(AGAIN)
+  expect(await alice.systemMessages("bob")).toEqual(["the connection with bob was renewed"])
+})

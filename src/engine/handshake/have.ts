@@ -11,14 +11,26 @@ import type { DeviceUpdate } from "../state/update.ts"
 /** That of the message in an INIT [S-11]. A WELCOME is not longer by what it names. */
 const ROOM = BUCKETS[3] - MESSAGE_OVERHEAD
 
-/** The newest texts of the device's account that are here; undefined if it is told nothing now. */
+/**
+ * The newest texts of the device's account that are here, those first that wait for an earlier one: their sender had our
+ * receipt for them, too. Undefined if it is told nothing now.
+ */
 export async function newestTexts(
   { newestIds }: Pick<Store, "newestIds">,
   state: EngineState,
   device: DeviceRecord,
 ): Promise<readonly Uint8Array[] | undefined> {
   if (sendableTo(receiverOf(state, device)) !== "everything") return undefined
-  return newestIds(directWith(state, device.contact).id, device.contact, HAVE_MAX)
+  const held = heldIds(state, device).slice(0, HAVE_MAX)
+  const shown = await newestIds(directWith(state, device.contact).id, device.contact, HAVE_MAX)
+  return [...held, ...shown].slice(0, HAVE_MAX)
+}
+
+/** Of the texts that are held back [D-21], the newest first. */
+function heldIds(state: EngineState, { id }: DeviceRecord): Uint8Array[] {
+  return [...(state.held.get(id)?.values() ?? [])]
+    .sort((a, b) => b.number - a.number)
+    .flatMap(({ text }) => (text === undefined ? [] : [text.id]))
 }
 
 /** The frames of a HELLO with as many of these ids as have room with them [W-72]. */
