@@ -112,6 +112,22 @@ describe("pair at two terminals", () => {
     expect((await cli.run([...alice, "contacts"])).stdout).toMatch(listed)
   })
 
+  it("ends the question about the words when the other side says that they differ [D-141]", async () => {
+    const cli = new CliFixture()
+    await paired(cli)
+    const atAlice = new Terminal(cli, [...alice, "pair"])
+    const [, carrier = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
+    const atBob = new Terminal(cli, [...bob, "pair", carrier])
+    for (const terminal of [atAlice, atBob]) await terminal.shows(/same four words\?/)
+    atBob.type(ENTER)
+    await atBob.shows(/they differ\?/)
+    atBob.type(`y${ENTER}`)
+    await atAlice.shows(/bob says that the words are not the same.*compare again: mqttchat .*verify bob/s)
+    expect((await atAlice.ended()).exitCode).toBe(77)
+    expect(atAlice.leftBehind).toEqual(WHOLE)
+    expect((await cli.run([...alice, "contacts"])).stdout).toMatch(/^UNVERIFIED .* bob$/m)
+  })
+
   it("leaves nothing half-paired at Ctrl+C", async () => {
     const cli = new CliFixture()
     await aliceAlone(cli)

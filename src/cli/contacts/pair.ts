@@ -13,7 +13,7 @@ import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import { chat } from "../messages/chat.ts"
 import { renameAndWarn } from "./contacts.ts"
 import { lifeOf } from "./offers.ts"
-import { awaitWords, fourWords, wordsToCome } from "./words.ts"
+import { awaitWords, fourWords, unlessRejected, wordsToCome } from "./words.ts"
 import type { Context } from "../terminal/context.ts"
 import type { Output } from "../terminal/output.ts"
 import { readSmallText, readStdinText } from "../terminal/input.ts"
@@ -310,7 +310,9 @@ async function finishPairing(
     )
     return
   }
-  const verified = await compareWords(context, client, { contact, words })
+  const verified = await unlessRejected(client, contact, (rejected) =>
+    compareWords({ ...context, rejected }, client, { contact, words }),
+  )
   if (!verified) {
     out.next(
       safe`${name} is UNVERIFIED. When you have compared: ${shellCommand`mqttchat verify ${contact.name}`}`,
@@ -339,14 +341,14 @@ function noteLookAlike(
 
 /** Asks whether the words are the same. A contact whose words differ is blocked: Fault `refused`. */
 async function compareWords(
-  context: Context,
+  context: Context & { readonly rejected: AbortSignal },
   client: ChatClient,
   shown: { readonly contact: Contact; readonly words: readonly string[] },
 ): Promise<boolean> {
   const { id, name: contact } = shown.contact
   const flag = "--no-input"
   const sameQuestion = { message: safe`Do you both see the same four words?`, suggested: false, flag }
-  if (await askYes(context, sameQuestion)) {
+  if (await askYes(context, sameQuestion, context.rejected)) {
     await client.call("mark-verified", { contact: id, verified: true, words: [...shown.words] })
     return true
   }
@@ -357,7 +359,7 @@ async function compareWords(
     suggested: false,
     flag,
   }
-  if (!(await askYes(context, differentQuestion))) return false
+  if (!(await askYes(context, differentQuestion, context.rejected))) return false
   await client.call("mark-verified", { contact: id, verified: false })
   await client.call("block", { contact: id, blocked: true })
   const why = `what you compared differs: ${contact} is not who you think, or someone is in between; blocked, and their side is told`

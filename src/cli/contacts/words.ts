@@ -1,6 +1,7 @@
 import { deferred } from "../../async/deferred.ts"
 import type { ChatClient, Contact, Results } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
+import { shellCommand } from "../../shell-command.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 
 /** A round trip and more where both sides are online; where one is not, no one should sit and wait. */
@@ -20,6 +21,28 @@ export function wordsToCome({ name, state }: Contact): SafeText {
 
 function ended(reason: string): Fault {
   return new Fault("refused", `the pairing was ended: ${reason}`, "mqttchat pair, by a safer way than before")
+}
+
+/** What a person is asked about the words ends when the other side says that they differ: an answer would overrule that. */
+export async function unlessRejected<T>(
+  client: ChatClient,
+  { id }: Contact,
+  compare: (rejected: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController()
+  const stop = client.listen((event) => {
+    if (event.kind === "words-rejected" && event.contactId === id) controller.abort(rejected(event.contact))
+  })
+  try {
+    return await compare(controller.signal)
+  } finally {
+    stop()
+  }
+}
+
+function rejected(name: string): Fault {
+  const why = `${name} says that the words are not the same: one of you may have read them wrongly, or someone is between you`
+  return new Fault("refused", why, `compare again: ${shellCommand`mqttchat verify ${name}`}`)
 }
 
 /** The words that were there at once, or those that come while both are online; none if the other side is not. */

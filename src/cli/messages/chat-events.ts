@@ -28,6 +28,8 @@ export function eventText(event: Event, contact: string): SafeText | undefined {
       return safe`the keys are unlocked again`
     case "pairing-ended":
       return safe`the pairing with ${displayName(event.contact)} was ended: ${display(event.reason)}`
+    case "words-rejected":
+      return event.contact === contact ? undefined : rejectedText(event.contact)
     case "changed":
     case "words":
     case "pair-answered":
@@ -43,6 +45,12 @@ export function eventText(event: Event, contact: string): SafeText | undefined {
 function introductionText({ id, contact, name }: Introduction): SafeText {
   const how = shellCommand`mqttchat introductions accept ${String(id)}`
   return safe`${displayName(contact)} would introduce ${displayName(name)} to you: ${how}`
+}
+
+/** In their own conversation a line says so. It is told also of a contact that is muted. */
+function rejectedText(contact: string): SafeText {
+  const how = shellCommand`mqttchat verify ${contact}`
+  return safe`${displayName(contact)} says that the words you compared are not the same; compare again: ${how}`
 }
 
 function receiptText(state: Message["state"]): SafeText | undefined {

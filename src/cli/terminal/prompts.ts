@@ -24,9 +24,10 @@ export async function askSecret(
 export async function askYes(
   context: Context,
   question: { message: SafeText; suggested: boolean; flag: string },
+  ended?: AbortSignal,
 ): Promise<boolean> {
   const { message, suggested } = question
-  return true === (await ask(context, question.flag, { type: "confirm", message, default: suggested }))
+  return true === (await ask(context, question.flag, { type: "confirm", message, default: suggested }, ended))
 }
 
 export async function askChoice<T>(
@@ -47,18 +48,27 @@ type Question =
 
 const ASCII_THEME = { prefix: { idle: "?", done: "ok" }, icon: { cursor: ">" } }
 
-/** inquirer also reads from a pipe, so we check for a terminal before we load it. */
-async function ask(context: Context, flag: string, question: Question): Promise<unknown> {
+/** inquirer also reads from a pipe, so we check for a terminal before we load it. Once `ended` its reason is thrown. */
+async function ask(
+  context: Context,
+  flag: string,
+  question: Question,
+  ended?: AbortSignal,
+): Promise<unknown> {
   if (!context.isInteractive) {
     throw new Fault("usage", "this needs an answer and there is no terminal to ask at", `give ${flag}`)
   }
   const { default: inquirer } = await import("inquirer")
-  const prompt = inquirer.createPromptModule({ input: process.stdin, output: process.stderr })
+  const prompt = inquirer.createPromptModule({
+    ...{ input: process.stdin, output: process.stderr },
+    ...(ended !== undefined && { signal: ended }),
+  })
   try {
     const theme = context.out.ascii ? { theme: ASCII_THEME } : {}
     const answers: { answer: unknown } = await prompt([{ ...question, ...theme, name: "answer" }])
     return answers.answer
   } catch (cause) {
+    if (ended?.aborted === true) throw ended.reason
     if (!(cause instanceof Error && cause.name === "ExitPromptError")) throw cause
     context.lifetime.end("SIGINT")
     return await new Promise<never>(() => undefined)

@@ -1,4 +1,5 @@
 import type { ContactRecord } from "../../store/records.ts"
+import { aboutContact } from "../contacts/describe.ts"
 import { addMergedMessage } from "../contacts/system-messages.ts"
 import { isUnfinished } from "../contacts/shown-account.ts"
 import { shellCommand } from "../../shell-command.ts"
@@ -28,6 +29,7 @@ export function applyRejected(state: EngineState, update: DeviceUpdate): void {
   if (isUnfinished(state, update.device.id)) return
   const { contact } = update
   update.contact = { ...contact, verified: false }
+  update.effects.push({ kind: "event", event: { kind: "words-rejected", ...aboutContact(contact) } })
   const how = shellCommand`mqttchat verify ${contact.name}`
   addMergedMessage(
     update,

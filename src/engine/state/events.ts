@@ -49,6 +49,12 @@ export const EVENTS = {
     about: "The pairing with a contact is done: the words to compare are known.",
     params: eventParams("words", { ...shape.aboutContact, words: pairing.words }),
   },
+  "words-rejected": {
+    about:
+      "A contact says that the words you compared are not the same. They are not VERIFIED any more; a line of the " +
+      "conversation says what to do.",
+    params: eventParams("words-rejected", shape.aboutContact),
+  },
   "pairing-ended": {
     about:
       "What a contact showed for the words to compare was wrong: the session was ended. A contact that was new is " +
