@@ -21,8 +21,8 @@ describe("when one side rejects the words, the other is told [D-141]", () => {
     await fixture.clock.pass(100)
     expect(await linesOf(bob)).toEqual([LINE])
     expect(await isVerified(bob)).toBe(false)
-    const heard = bob.events.filter(({ kind }) => kind === "words-rejected")
-    expect(heard).toMatchObject([{ contact: "alice" }])
+    const rejections = bob.events.filter(({ kind }) => kind === "words-rejected")
+    expect(rejections).toMatchObject([{ contact: "alice" }])
     expect(bob.events.flatMap((event) => (event.kind === "message" ? [event.message.text] : []))).toEqual([
       LINE,
     ])
