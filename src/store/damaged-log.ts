@@ -11,6 +11,9 @@ import { put } from "./table.ts"
 /** Where the name of the copy is kept until the engine has told it. */
 const DAMAGED_LOG: SettingKey = "damaged-log"
 
+/** Between the name of a log and what tells its copies apart. */
+export const COPY_MARK = ".damaged-"
+
 /** The part of the header that differs in each log. */
 const SALTS = [16, 24] as const
 
@@ -56,7 +59,7 @@ function cut(path: string, end: number, files: FileSystem): void {
 
 /** The first of each log, which may have been used since. The header is written last: a copy that has it is whole. */
 function keepCopy(log: string, bytes: Uint8Array, files: FileSystem): string {
-  const copy = `${log}.damaged-${toHex(bytes.subarray(...SALTS))}`
+  const copy = `${log}${COPY_MARK}${toHex(bytes.subarray(...SALTS))}`
   const header = bytes.subarray(0, HEADER_BYTES)
   withFile(copy, files, (file) => {
     if (equal(readFrom(file, HEADER_BYTES, files), header)) return

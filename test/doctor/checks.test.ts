@@ -183,6 +183,7 @@ describe("the profile", () => {
   test("has a message store that is whole, inconsistent, cannot be opened, or is in use", () => {
     const read = {
       kind: "read",
+      damagedLogs: [],
       isWhole: true,
       path: "/p/d",
       outbox: { count: 0, oldest: undefined },
@@ -190,11 +191,17 @@ describe("the profile", () => {
     const faulty = { kind: "fault", fault: new Fault("damaged-database", "damaged", "mv") } as const
     const judged = [read, { ...read, isWhole: false }, faulty, { kind: "held" } as const].map(judgeDatabase)
     expect(results(judged)).toEqual(["good", "bad", "bad", "unknown"])
+    const copy = "/p/messages.db-wal.damaged-0123456789abcdef"
+    expect(judgeDatabase({ ...read, damagedLogs: [copy] })).toEqual({
+      result: "weak",
+      found: `whole; a damaged log is kept in ${copy}, encrypted, also with what you have deleted since`,
+      fix: `rm ${copy}`,
+    })
   })
 
   test("has an outbox that is empty, young or old", () => {
     const database = (oldest: number | undefined): DatabaseState => {
-      return { kind: "read", isWhole: true, path: "/p/d", outbox: { count: 3, oldest } }
+      return { kind: "read", isWhole: true, path: "/p/d", outbox: { count: 3, oldest }, damagedLogs: [] }
     }
     const ages = [undefined, NOW - MINUTE, NOW - 2 * DAY].map((oldest) =>
       judgeOutbox({ kind: "doctor" }, database(oldest), NOW),

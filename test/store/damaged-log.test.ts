@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto"
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { expect, test } from "vitest"
+import { damagedLogs } from "../../src/cli/profile/store-files.ts"
 import { nodeFiles, type FileSystem } from "../../src/store/files.ts"
 import { HEADER_BYTES, PAGE_BYTES } from "../../src/store/log-scan.ts"
 import { openStore } from "../../src/store/store.ts"
@@ -68,6 +69,7 @@ test("[D-130] one flipped bit in the log is noted, and the damaged log is kept",
   const kept = join(dirname(path), noted)
   expect(readFileSync(kept).equals(damaged)).toBe(true)
   expect(statSync(kept).mode & 0o777).toBe(0o600)
+  expect(damagedLogs(path)).toEqual([kept])
 })
 
 test("[D-130] a flipped bit in any part of the log but its last commit is noted, and what lies before is there", async () => {

@@ -25,6 +25,7 @@ import { askLedger, type OwnRequest } from "./doctor-ledger.ts"
 import { DoctorReport } from "./doctor-report.ts"
 import { requireProfile } from "./profile-exists.ts"
 import { storedSettings } from "./settings-copy.ts"
+import { damagedLogs } from "./store-files.ts"
 import { knownBroker, profileConfigFor, refuseLostStore } from "./profile-owner.ts"
 import { hasPassphrase, passphraseToOpen } from "../terminal/passphrase.ts"
 import { silentOwner } from "../terminal/silent-process.ts"
@@ -186,7 +187,8 @@ async function databaseOf(path: string, holder: Holder, ring: KeyRing | undefine
       const isWhole = await store.isWhole()
       const outbox = (await store.load()).outgoing.filter(({ kind }) => kind !== "passing")
       const summary = outboxSummary(outbox.map(({ createdAt }) => createdAt))
-      const database = { kind: "read", isWhole, path, outbox: summary } as const
+      const copies = damagedLogs(path)
+      const database = { kind: "read", isWhole, path, outbox: summary, damagedLogs: copies } as const
       return { database, copy: await storedSettings(store) }
     } finally {
       await store.close()

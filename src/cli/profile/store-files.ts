@@ -1,8 +1,9 @@
-import { renameSync, rmSync } from "node:fs"
-import { dirname } from "node:path"
+import { readdirSync, renameSync, rmSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { diskFault } from "../../fs/disk-fault.ts"
 import { setAside } from "../../fs/set-aside.ts"
 import { syncFolderNow } from "../../fs/sync-folder.ts"
+import { COPY_MARK } from "../../store/damaged-log.ts"
 
 /** The new paths of a store that was set aside: undefined for what was not there. */
 type StoreAside = { readonly database: string | undefined; readonly log: string | undefined }
@@ -24,6 +25,14 @@ export function nameStore(fresh: string, path: string): void {
   } catch (cause) {
     throw diskFault(cause, `write ${path}`, path)
   }
+}
+
+/** The copies of damaged logs next to a store: no command reads or deletes them, but `wipe`. */
+export function damagedLogs(path: string): readonly string[] {
+  const folder = dirname(path)
+  const beginning = `${basename(path)}-wal${COPY_MARK}`
+  const names = readdirSync(folder).filter((name) => name.startsWith(beginning))
+  return names.map((name) => join(folder, name)).toSorted()
 }
 
 /** Removes a store that was never used. */

@@ -57,6 +57,8 @@ export type DatabaseState =
       readonly isWhole: boolean
       readonly path: string
       readonly outbox: OutboxSummary
+      /** Copies of logs that were damaged when the store was opened. */
+      readonly damagedLogs: readonly string[]
     }
   | { readonly kind: "fault"; readonly fault: Fault }
   /** Another process has it. */
@@ -123,13 +125,24 @@ export function judgeDatabase(database: DatabaseState): Judgement {
     case "fault":
       return failed(database.fault)
     case "read":
-      if (database.isWhole) return good("whole")
+      if (database.isWhole) return judgeDamagedLogs(database.damagedLogs)
       return bad(
         "damaged-database",
         "it opens, but its content contradicts itself",
         shellCommand`cp -a ${database.path} ~`,
       )
   }
+}
+
+/** They are kept for whoever can repair one; deleted messages stay in them. */
+function judgeDamagedLogs(copies: readonly string[]): Judgement {
+  const [first] = copies
+  if (first === undefined) return good("whole")
+  const found =
+    copies.length === 1
+      ? `a damaged log is kept in ${first}`
+      : `${copies.length} damaged logs are kept, one in ${first}`
+  return weak(`whole; ${found}, encrypted, also with what you have deleted since`, shellCommand`rm ${first}`)
 }
 
 export function judgeOutbox(holder: Holder, database: DatabaseState, now: number): Judgement {
