@@ -17,6 +17,8 @@ const SAMPLED_KEPT = 32
 /** A broker may deliver twice at once; a peer repeats after five seconds. */
 export const REPEATED_MS = 3_000
 
+/** In place of the time of a frame that led to a session which is confirmed. */
+const SPENT = 0
 const NOTHING_UNMATCHED = { unmatched: 0, unmatchedMids: [], unmatchedAt: [] } as const
 const NEVER: Recovery = { ...NOTHING_UNMATCHED, startedAt: 0, attempts: 0, lostInit: undefined }
 
@@ -35,7 +37,13 @@ export function withNewSession(
   device: DeviceId,
   started: Partial<Pick<Recovery, "startedAt" | "attempts">> = {},
 ): Change {
-  return recoveryChange(state, device, { ...NOTHING_UNMATCHED, lostInit: undefined, ...started })
+  return recoveryChange(state, device, { unmatched: 0, lostInit: undefined, ...started })
+}
+
+/** A peer whose session is confirmed repeats nothing of the one before: who does so is no peer. */
+function withSpentFrames(state: EngineState, device: DeviceId): Change {
+  const unmatchedAt = recoveryStateOf(state, device).unmatchedAt.map(() => SPENT)
+  return recoveryChange(state, device, { unmatched: 0, unmatchedAt, lostInit: undefined, attempts: 0 })
 }
 
 /** The session is confirmed: of INITs that cross, theirs that lost is over, whenever the broker delivers it again. */
@@ -43,13 +51,18 @@ export function endRecovery(state: EngineState, update: DeviceUpdate): void {
   const { id } = update.device
   const before = recoveryStateOf(state, id)
   if (before.lostInit !== undefined) rememberInits(state, update, [before.lostInit.mid])
-  if (before !== NEVER) update.changes.push(withNewSession(state, id, { attempts: 0 }))
+  if (before !== NEVER) update.changes.push(withSpentFrames(state, id))
 }
 
 /** A frame that fits ends the run of those that do not. */
 export function countMatched(state: EngineState, device: DeviceId): Decision<null> {
-  if (!state.devices.has(device) || recoveryStateOf(state, device).unmatched === 0) return noChange(null)
-  return { commit: [recoveryChange(state, device, NOTHING_UNMATCHED)], effects: [], result: null }
+  const before = recoveryStateOf(state, device)
+  if (!state.devices.has(device) || before.unmatched === 0) return noChange(null)
+  const isSpent = (_: unknown, at: number): boolean => before.unmatchedAt[at] === SPENT
+  const unmatchedMids = before.unmatchedMids.filter(isSpent)
+  const unmatchedAt = unmatchedMids.map(() => SPENT)
+  const commit = [recoveryChange(state, device, { unmatched: 0, unmatchedMids, unmatchedAt })]
+  return { commit, effects: [], result: null }
 }
 
 /**
@@ -67,6 +80,7 @@ export function countUnmatched(
   const { unmatched, unmatchedMids, unmatchedAt } = before
   const count = Math.min(unmatched + 1, UNMATCHED_MAX)
   const firstAt = unmatchedAt[unmatchedMids.findIndex((known) => equal(known, mid))]
+  if (firstAt === SPENT) return noChange(false)
   const isLost = count === UNMATCHED_MAX && firstAt !== undefined && now - firstAt >= REPEATED_MS
   if (firstAt !== undefined && count === unmatched) return noChange(isLost)
   const kept = firstAt === undefined ? withUnmatched(before, mid, now) : {}
