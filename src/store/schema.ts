@@ -2,6 +2,7 @@ import { Fault } from "../errors.ts"
 import { CREATE_TABLES } from "./create-tables.ts"
 import type { Database } from "./database.ts"
 import { damaged } from "./database.ts"
+import { addIndexes } from "./indexes.ts"
 
 /** The `user_version` of a file. Below 10, a contact was its only device; below 11, deliveries had no days and refusals. */
 const SCHEMA_VERSION = 11
@@ -14,9 +15,10 @@ export function prepareTables(database: Database, path: string): void {
   if (version === undefined) throw damaged(path)
   if (version === NEW_FILE) {
     database.transaction(() => createTables(database))
-    return
+  } else if (version !== SCHEMA_VERSION) {
+    throw otherVersion(path, version < SCHEMA_VERSION)
   }
-  if (version !== SCHEMA_VERSION) throw otherVersion(path, version < SCHEMA_VERSION)
+  addIndexes(database)
 }
 
 function createTables(database: Database): void {

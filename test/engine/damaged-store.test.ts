@@ -27,7 +27,8 @@ test("[D-131] Bob's damaged log is told in each conversation, and he and Alice g
     await alice.send("bob", `text ${number}`)
     await fixture.clock.pass(20)
   }
-  await damage(bob, statSync(`${bob.path}-wal`).size >> 1)
+  // In its third page: what follows depends on how many pages a commit has.
+  await damage(bob, statSync(`${bob.path}-wal`).size - 5_000)
   await bob.start()
   await fixture.clock.pass(60_000)
   expect(await bob.systemMessages("alice")).toEqual([NOTE, RENEWED, AGAIN])

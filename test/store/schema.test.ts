@@ -50,6 +50,37 @@ test.each([
   await expect(openStore(path, new Uint8Array(key))).rejects.toMatchObject({ code: "config", message })
 })
 
+const indexesOf = (database: Database): string[] =>
+  database.select((row) => row.text(0), "SELECT name FROM sqlite_schema WHERE type = 'index' ORDER BY name")
+
+/** A store as it was before these indices were thought of, and the names of all that one has now. */
+async function withoutIndexes(): Promise<{ readonly path: string; readonly all: readonly string[] }> {
+  const path = freshPath()
+  await (await openStore(path, new Uint8Array(key))).close()
+  const database = await Database.open(path, new Uint8Array(key), nodeFiles)
+  const all = indexesOf(database)
+  database.execute("DROP INDEX received_frames_by_time; DROP INDEX known_ids_by_time")
+  database.close()
+  return { path, all }
+}
+
+test("a store from before an index was thought of gets it when it is opened", async () => {
+  const { path, all } = await withoutIndexes()
+  await (await openStore(path, new Uint8Array(key))).close()
+  expect(indexesOf(await openTables(path))).toEqual(all)
+})
+
+test("such a store can be read while the disk is full", async () => {
+  const { path, all } = await withoutIndexes()
+  const write = (): never => {
+    throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" })
+  }
+  const store = await openStore(path, new Uint8Array(key), { ...nodeFiles, write })
+  expect((await store.load()).contacts).toEqual([])
+  await store.close()
+  expect(indexesOf(await openTables(path)).length).toBeLessThan(all.length)
+})
+
 test("a new store has a table for each record, with the columns that we read and write", async () => {
   const theirs = (await freshTables()).select(
     (row) => `${row.text(0)} ${row.text(1)}`,
