@@ -147,7 +147,7 @@ function afterReceived(
 /** The mailbox of a bundle becomes that of the device which answers it; the bundle may be open all the same. */
 function closeUnused({ queue, mailboxes }: EngineParts, mailbox: Uint8Array): void {
   const state = queue.state()
-  const offers = [...state.bundles.values()].filter(({ device }) => device === null)
+  const offers = [...state.offers.values()]
   if (state.mailboxes.has(toHex(mailbox)) || offers.some((offer) => equal(offer.mailbox, mailbox))) return
   mailboxes.close(mailbox)
 }

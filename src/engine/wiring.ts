@@ -8,7 +8,7 @@ import { LedgerWatcher, withLedger } from "./connection/ledger-watcher.ts"
 import { openMailboxes } from "./connection/mailboxes.ts"
 import { noteReplaced } from "./connection/replaced-device.ts"
 import { runEffects } from "./effects.ts"
-import { closing, expiredBundles } from "./handshake/bundles.ts"
+import { closing } from "./handshake/bundles.ts"
 import { afterDamage } from "./handshake/damaged-store.ts"
 import { openRecoveryDriver } from "./handshake/recovery-driver.ts"
 import { openRotationDriver } from "./handshake/rotation-driver.ts"
@@ -83,7 +83,7 @@ function connect(parts: EngineParts): void {
   broker.start({
     onInboxFrame: (topic, payload) => receiveFrame(context, topic, payload),
     onState: (state) => onConnectionState(parts, state),
-    onConnection: mailboxes.openAll,
+    onConnection: ports.asksOnly === true ? () => undefined : mailboxes.openAll,
   })
 }
 
@@ -101,6 +101,7 @@ function watchTime({ time, outbox, expiry, unfinished, events }: EngineParts): v
 
 function onConnectionState(parts: EngineParts, state: ConnectionState): void {
   const { queue, outbox, broker, events, ledger, recoveryDriver, rotation, returning } = parts
+  openAfterLoss(parts, state)
   outbox.setConnection(state.kind === "online" ? broker.connection() : undefined)
   if (state.kind === "online") runDetached(events, outbox.endRests())
   if (state.kind === "online" && !state.sessionPresent) runDetached(events, outbox.flushNow())
@@ -113,6 +114,11 @@ function onConnectionState(parts: EngineParts, state: ConnectionState): void {
   if (state.kind === "online") recoveryDriver.beginRestored()
   if (state.kind !== "offline") runDetached(events, recordReplaced(queue, state))
   events.emit({ kind: "connection", connection: statusOf(state, true) })
+}
+
+/** A process that only asks leaves the subscriptions to the broker's session; one without a session would receive nothing [D-190]. */
+function openAfterLoss({ ports, mailboxes }: EngineParts, state: ConnectionState): void {
+  if (ports.asksOnly === true && state.kind === "online" && !state.sessionPresent) mailboxes.openAll()
 }
 
 /** Whether another device has replaced this one. */
@@ -137,7 +143,7 @@ async function prepare(ports: Ports, queue: CommitQueue, time: TimeKeeper): Prom
       commit: [
         ...time.begin(),
         ...commit,
-        ...closing(expiredBundles(state, seconds(input))),
+        ...closing(state.waiting.endOfBundles(seconds(input))),
         ...damage.commit,
       ],
       effects: damage.effects,

@@ -21,10 +21,23 @@ import type {
   CommitReport,
   EventRecord,
 } from "./records.ts"
+import type { StoredRows } from "./rows.ts"
 import type { SettingKey } from "./setting-key.ts"
 import type { DeviceId, ContactId, ConversationId } from "./ids.ts"
 
-/** What the engine loads when a profile opens; conversations stay on disk. */
+/** What an earlier process may have left, found without a look at all contacts. */
+export type StoredWork = {
+  /** Devices that are owed a receipt. */
+  readonly receipts: () => readonly DeviceId[]
+  /** Devices that are in the middle of a recovery. */
+  readonly recoveries: () => readonly DeviceId[]
+  /** Devices whose mailbox is being replaced, or that have an earlier one. */
+  readonly rotations: () => readonly DeviceId[]
+  /** Bundles whose time is over; `now` in seconds. */
+  readonly endOfBundles: (now: number) => readonly OpenBundleRecord[]
+}
+
+/** What the engine loads when a profile opens; conversations stay on disk, and what grows with the contacts is read when it is asked for. */
 export type LoadedState = {
   readonly contacts: readonly ContactRecord[]
   readonly devices: readonly DeviceRecord[]
@@ -36,6 +49,14 @@ export type LoadedState = {
   readonly held: readonly HeldRecord[]
   readonly openBundles: readonly OpenBundleRecord[]
   readonly deviceParts: ReadonlyMap<DeviceId, Partial<DeviceParts>>
+  /** The rows of the tables above, one by one. */
+  readonly rows: StoredRows
+  /** Those of the open bundles that are of no device. */
+  readonly offers: readonly OpenBundleRecord[]
+  /** Devices whose handshake is not finished. */
+  readonly unfinished: readonly DeviceId[]
+  /** What waits on the disk now for something to be done. */
+  readonly waiting: StoredWork
   /** Reads the links of a contact's account, by branch and number. */
   readonly linksOf: (contact: ContactId) => readonly AccountLink[]
   /** Of our own account, in their order. */

@@ -15,6 +15,7 @@ import { Fault } from "../../src/errors.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import type { IdentityKeys } from "../../src/wire/identity.ts"
 import type { StoredCredential } from "../../src/keystore/credential.ts"
+import { type FileSystem, nodeFiles } from "../../src/store/files.ts"
 import { openStore } from "../../src/store/store.ts"
 import { Clock } from "./clock.ts"
 import { FakeBroker } from "./fake-broker.ts"
@@ -109,8 +110,8 @@ export class TestProfile {
     return this.#running.store
   }
 
-  async start(): Promise<void> {
-    const store = crashable(await openStore(this.path, new Uint8Array(this.#key)))
+  async start(ports: Partial<Ports> = {}, files: FileSystem = nodeFiles): Promise<void> {
+    const store = crashable(await openStore(this.path, new Uint8Array(this.#key), files))
     const { broker, clock } = this.fixture
     const client = await openEngine({
       store,
@@ -129,6 +130,7 @@ export class TestProfile {
       reach: () => undefined,
       debug: NO_DEBUG,
       ...this.#ports,
+      ...ports,
     })
     client.listen((event) => this.events.push(event))
     this.#running = { client, store }

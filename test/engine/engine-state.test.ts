@@ -276,25 +276,31 @@ function deviceOf(number: number): number {
  * restart.
  */
 function comparable(state: EngineState): unknown {
-  const sessions = new Map(
-    [...state.devices.keys()].map((id) => {
-      const session = state.sessions.get(id)
-      return [id, session && encodeSession(session)]
-    }),
-  )
-  const accounts = new Map([...state.contacts.keys()].map((id) => [id, state.accounts.get(id)]))
-  const queues = new Map([...state.queues].map(([id, queue]) => [id, { ...queue, ...orders(queue) }]))
+  const of = <Key, Value>(keys: Iterable<Key>, get: (key: Key) => Value) =>
+    new Map([...keys].map((key) => [key, get(key)]))
+  const { contacts, devices, conversations, deviceParts, bundles, mailboxes } = state
   return plain({
     ...state,
-    sessions,
-    accounts,
-    queues,
+    ...{ contacts: new Map(contacts), devices: new Map(devices), conversations: new Map(conversations) },
+    ...{ deviceParts: new Map(deviceParts), bundles: new Map(bundles), mailboxes: new Map(mailboxes) },
+    devicesByContact: of(contacts.keys(), (id) => state.devicesByContact.get(id) ?? []),
+    directs: of(contacts.keys(), (id) => state.directs.get(id)),
+    bundlesByDevice: of(devices.keys(), (id) => [...(state.bundlesByDevice.get(id) ?? [])].sort()),
+    sessions: of(devices.keys(), (id) => {
+      const session = state.sessions.get(id)
+      return session && encodeSession(session)
+    }),
+    accounts: of(contacts.keys(), (id) => state.accounts.get(id)),
+    queues: of(state.queues.keys(), (id) => ({ ...state.queues.get(id), ...orders(state.queues.get(id)) })),
     resting: [...state.resting.ascending()],
+    waiting: undefined,
     nextOutgoing: 0,
   })
 }
 
-function orders({ unsent, resting }: { unsent: PriorityIndex<number>; resting: PriorityIndex<number> }) {
+function orders(queue: { unsent: PriorityIndex<number>; resting: PriorityIndex<number> } | undefined) {
+  if (queue === undefined) return {}
+  const { unsent, resting } = queue
   return { unsent: [...unsent.ascending()], resting: [...resting.ascending()], lowest: resting.lowest }
 }
 

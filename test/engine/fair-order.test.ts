@@ -1,6 +1,7 @@
-import { expect, test } from "vitest"
+import { expect, onTestFinished, test } from "vitest"
 
 import { apply, openState, type EngineState } from "../../src/engine/state/engine-state.ts"
+import { LazyMap } from "../../src/engine/state/lazy-map.ts"
 import { SendOrder, nextDue, type SendGate } from "../../src/engine/messages/send-order.ts"
 import { openStore } from "../../src/store/store.ts"
 import type { DeviceId } from "../../src/store/ids.ts"
@@ -62,6 +63,18 @@ class CountedMap<Key, Value> extends Map<Key, Value> {
   }
 }
 
+class CountedDevices extends LazyMap<DeviceId, DeviceRecord> {
+  looks = 0
+  override get(id: DeviceId): DeviceRecord | undefined {
+    this.looks++
+    return super.get(id)
+  }
+  override *values(): Generator<DeviceRecord> {
+    this.looks += this.size
+    yield* super.values()
+  }
+}
+
 async function manyDevices(
   devices: number,
   frames: number,
@@ -69,7 +82,7 @@ async function manyDevices(
 ): Promise<EngineState> {
   const store = await openStore(freshPath(), new Uint8Array(32))
   const state = openState(await store.load())
-  await store.close()
+  onTestFinished(store.close)
   let seq = 1
   for (let id = 1; id <= devices; id++) {
     apply(state, { kind: "contact", contact: contact(id, `contact ${id}`) })
@@ -85,7 +98,7 @@ async function manyDevices(
 test("[D-120] a step costs what is sent, however much waits for receipts", async () => {
   const last = 2_000 * 5
   const state = await manyDevices(2_000, 5, (seq) => seq !== last)
-  const devices = new CountedMap<DeviceId, DeviceRecord>(state.devices)
+  const devices = new CountedDevices({ get: (id) => state.devices.get(id), all: () => state.devices })
   const entries = new CountedMap(state.outgoing)
   const watched = { ...state, devices, outgoing: entries }
   expect(new SendOrder().next(watched, GATE)?.seq).toBe(last)

@@ -7,6 +7,7 @@ import { KEM_SEED_BYTES } from "../../src/crypto/sizes.ts"
 import { Fault } from "../../src/errors.ts"
 import { requestedFrom } from "../../src/engine/handshake/bundles.ts"
 import { apply, openState } from "../../src/engine/state/engine-state.ts"
+import { LazyMap } from "../../src/engine/state/lazy-map.ts"
 import type { OpenBundleRecord } from "../../src/store/records.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { openBundle } from "../store/store-fixture.ts"
@@ -103,10 +104,10 @@ test("[D-121] a request is looked up, however many bundles are open", async () =
   const state = openState(await bob.store.load())
   const offer: OpenBundleRecord = { ...openBundle(null), requestTag: randomBytes(16) }
   apply(state, { kind: "open-bundle", bundle: offer })
-  const unread = new Map(state.bundles)
-  unread.values = () => {
+  const all = () => {
     throw new Fault("bug", "all bundles were read")
   }
+  const unread = new LazyMap({ get: (tag: string) => state.bundles.get(tag), all })
   const watched = { ...state, bundles: unread }
   expect(requestedFrom(watched, offer.mailbox, offer.requestTag)).toBe(offer)
   expect(requestedFrom(watched, randomBytes(16), offer.requestTag)).toBeUndefined()

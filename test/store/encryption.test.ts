@@ -36,9 +36,11 @@ function filesNextTo(path: string): Map<string, Buffer> {
 async function everything(path: string, key: Uint8Array): Promise<unknown> {
   const store = await openStore(path, key)
   try {
-    const { snapshotOf, linksOf, ...loaded } = await store.load()
+    const { snapshotOf, linksOf, rows, waiting, ...loaded } = await store.load()
+    const one = rows.contacts.get(1)
     return [
       loaded,
+      [one, waiting.recoveries()],
       ...loaded.devices.map(({ id }) => snapshotOf(id)),
       ...loaded.contacts.map(({ id }) => linksOf(id)),
       await store.history(direct(1), { limit: 100 }),

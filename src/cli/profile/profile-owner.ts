@@ -35,9 +35,9 @@ import { display, safe } from "../../wire/text.ts"
 
 /**
  * Whether others may use the profile through this process while it is open; `reading` is a brief one that needs only what
- * is here, and does not connect.
+ * is here, and does not connect; `asking` is one that asks how the broker is, and leaves its session as it is.
  */
-export type OwnerMode = "shared" | "brief" | "reading"
+export type OwnerMode = "shared" | "brief" | "reading" | "asking"
 
 /** This process becomes the profile's owner. The lock is the caller's. As `openProfile`. */
 export async function becomeOwner(
@@ -97,12 +97,12 @@ export async function openProfile(
 async function edgePorts(
   store: Store,
   { mode, debug }: { readonly mode: OwnerMode; readonly debug: Debug },
-): Promise<Pick<Ports, "store" | "connect" | "offline">> {
+): Promise<Pick<Ports, "store" | "connect" | "offline" | "asksOnly">> {
   // The MQTT client is slow to load.
   const connect = mode === "reading" ? refuseToConnect : (await import("../../transport/mqtt.ts")).connectMqtt
-  const offline = mode === "reading"
-  if (debug === NO_DEBUG) return { store, connect, offline }
-  return { store: debugStore(store, debug), connect: debugConnect(connect, debug), offline }
+  const how = { offline: mode === "reading", asksOnly: mode === "asking" }
+  if (debug === NO_DEBUG) return { store, connect, ...how }
+  return { store: debugStore(store, debug), connect: debugConnect(connect, debug), ...how }
 }
 
 function refuseToConnect(): never {

@@ -22,7 +22,7 @@ export const LABEL_MARGIN = safe`          `
  */
 export async function status(context: Context): Promise<void> {
   const { out, profile, paths } = context
-  const { client, owner } = await openClient(context, "brief")
+  const { client, owner } = await openClient(context, "asking")
   const found = await settledStatus(client)
   if (out.json) out.record("mqttchat/status/1", found)
   else {

@@ -67,14 +67,18 @@ function isUnknown(state: EngineState, { id }: DeviceRecord): boolean {
 
 /** When the next handshake ends by itself, unix ms. */
 export function nextEnd(state: EngineState): number | undefined {
-  const ends = [...state.devices.keys()].map((id) => shownBy(state, id)?.until ?? 0).filter((end) => end > 0)
+  const ends = [...state.unfinished].map((id) => shownBy(state, id)?.until ?? 0).filter((end) => end > 0)
   return ends.length === 0 ? undefined : Math.min(...ends)
+}
+
+function unfinishedDevices(state: EngineState): DeviceRecord[] {
+  return [...state.unfinished].flatMap((id) => state.devices.get(id) ?? [])
 }
 
 /** The handshakes that were not finished in time [D-71]. */
 export function endOverdue(state: EngineState, input: StepInput): Decision<null> {
-  const ended = [...state.devices.values()]
-    .filter(({ id }) => isUnfinished(state, id) && (shownBy(state, id)?.until ?? 0) <= input.now)
+  const ended = unfinishedDevices(state)
+    .filter(({ id }) => (shownBy(state, id)?.until ?? 0) <= input.now)
     .map((device) => overdue(state, device, input))
   return { ...joined(ended), result: null }
 }
@@ -103,7 +107,7 @@ function overdue(state: EngineState, device: DeviceRecord, input: StepInput): Co
 
 /** Room for one more stranger: the oldest of too many goes. A device that is among them needs none. */
 export function makeRoom(state: EngineState, device: DeviceId, input: StepInput): Consequences {
-  const unknown = [...state.devices.values()]
+  const unknown = unfinishedDevices(state)
     .filter((each) => isUnknown(state, each))
     .sort((a, b) => (shownBy(state, a.id)?.at ?? 0) - (shownBy(state, b.id)?.at ?? 0))
   const hasRoom = unknown.length < UNFINISHED_MAX || unknown.some(({ id }) => id === device)

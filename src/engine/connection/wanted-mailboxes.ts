@@ -1,6 +1,6 @@
-import { toHex } from "../../crypto/bytes.ts"
+import { fromHex, toHex } from "../../crypto/bytes.ts"
+import type { DeviceId } from "../../store/ids.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { mailboxesOf } from "../state/mailbox-index.ts"
 
 type WantedMailboxes = {
   /** Where contacts' devices send, and who answers an offer. Recovery bundles share their device's mailbox. */
@@ -11,18 +11,25 @@ type WantedMailboxes = {
 
 /** The mailboxes of all devices whose contact is not blocked, and of the offers. */
 export function wantedMailboxes(state: EngineState): WantedMailboxes {
-  const { contacts, devices, bundles, deviceParts } = state
-  const listened = [...devices.values()].filter(({ contact }) => contacts.get(contact)?.blocked === false)
-  const offers = [...bundles.values()].filter(({ device }) => device === null)
-  const all = listened.flatMap(({ id, mailbox }) => {
-    const isLeft = deviceParts.get(id)?.mailboxRotation?.confirmed === true
-    return mailboxesOf(state, id).map((each) => ({
-      mailbox: each,
-      isNeeded: !isLeft || toHex(each) === toHex(mailbox),
-    }))
-  })
+  const blocked = blockedDevices(state)
+  const left = new Set([...state.waiting.rotations()].flatMap((id) => leftMailboxes(state, id)))
+  const all = [...state.mailboxes].filter(([, device]) => !blocked.has(device)).map(([mailbox]) => mailbox)
+  const offers = [...state.offers.values()].map(({ mailbox }) => mailbox)
   return {
-    needed: [...all.filter(({ isNeeded }) => isNeeded), ...offers].map(({ mailbox }) => mailbox),
-    left: all.filter(({ isNeeded }) => !isNeeded).map(({ mailbox }) => mailbox),
+    needed: [...all.filter((mailbox) => !left.has(mailbox)).map(fromHex), ...offers],
+    left: all.filter((mailbox) => left.has(mailbox)).map(fromHex),
   }
+}
+
+function blockedDevices(state: EngineState): ReadonlySet<DeviceId> {
+  const blocked = [...state.contacts.values()].filter((contact) => contact.blocked)
+  return new Set(blocked.flatMap(({ id }) => state.devicesByContact.get(id) ?? []))
+}
+
+/** In hex. */
+function leftMailboxes(state: EngineState, id: DeviceId): string[] {
+  const rotation = state.deviceParts.get(id)?.mailboxRotation
+  const present = state.devices.get(id)?.mailbox
+  if (rotation?.confirmed !== true || present === undefined) return []
+  return rotation.old.map(toHex).filter((mailbox) => mailbox !== toHex(present))
 }

@@ -59,11 +59,11 @@ export function noteMet(state: EngineState, update: DeviceUpdate, account: Uint8
 
 /** The bundle that we made for it, if it is open. */
 export function bundlesFor(
-  { bundles }: EngineState,
+  { offers }: EngineState,
   { role, bundle }: IntroductionRecord,
 ): OpenBundleRecord[] {
   if (role !== "owner") return []
-  return [...bundles.values()].filter(({ mode, open }) => mode === MODE.introduction && isOf(open, bundle))
+  return [...offers.values()].filter(({ mode, open }) => mode === MODE.introduction && isOf(open, bundle))
 }
 
 function isOf(open: Uint8Array, bundle: Uint8Array): boolean {

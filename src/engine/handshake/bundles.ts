@@ -3,6 +3,7 @@ import { Fault } from "../../errors.ts"
 import { decodeOpenBundle, encodeOpenBundle, type OpenBundle } from "../../session/bundle.ts"
 import { initTag, MODE, recoveryPsk, type Mode } from "../../session/handshake.ts"
 import type { DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
+import type { DeviceId } from "../../store/ids.ts"
 import { DAY_S } from "../../time-units.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Change } from "../state/decision.ts"
@@ -61,8 +62,8 @@ export function offerId({ mailbox }: Pick<OpenBundleRecord, "mailbox">): string 
 
 /** Offers that can still be answered, without the bundles of introductions; `now` in seconds. */
 export function openOffers(state: EngineState, now: number): OpenBundleRecord[] {
-  return [...state.bundles.values()].filter(
-    ({ device, mode, notAfter }) => device === null && mode !== MODE.introduction && notAfter >= now,
+  return [...state.offers.values()].filter(
+    ({ mode, notAfter }) => mode !== MODE.introduction && notAfter >= now,
   )
 }
 
@@ -100,9 +101,9 @@ export function isOfPresentSession(record: OpenBundleRecord, { id, recoverySecre
   return equal(record.psk, recoveryPsk(hash, recoverySecret as RecoverySecret))
 }
 
-/** Expired bundles. */
-export function expiredBundles(state: EngineState, now: number): OpenBundleRecord[] {
-  return [...state.bundles.values()].filter(({ notAfter }) => notAfter < now)
+/** The recovery bundles of a device that can still be answered. */
+export function bundlesOf(state: EngineState, device: DeviceId): OpenBundleRecord[] {
+  return (state.bundlesByDevice.get(device) ?? []).flatMap((tag) => state.bundles.get(tag) ?? [])
 }
 
 export function closing(records: readonly OpenBundleRecord[]): Change[] {

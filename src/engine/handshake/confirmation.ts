@@ -3,7 +3,7 @@ import type { DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { encodeIdentity, type PublicIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { outgoingOfKind } from "../state/outgoing-index.ts"
-import { isOfPresentSession } from "./bundles.ts"
+import { bundlesOf, isOfPresentSession } from "./bundles.ts"
 import { confirmMailbox } from "./mailbox-rotation.ts"
 import { retire } from "./retired-bundles.ts"
 import { afterMessage } from "../contacts/device-state.ts"
@@ -48,7 +48,5 @@ export function confirm(state: EngineState, update: DeviceUpdate, newChain: bool
 
 /** Recovery bundles of earlier sessions. Until this one is confirmed, the peer may have to return to one of them. */
 function supersededBundles(state: EngineState, device: DeviceRecord): OpenBundleRecord[] {
-  return [...state.bundles.values()].filter(
-    (record) => record.device === device.id && !isOfPresentSession(record, device),
-  )
+  return bundlesOf(state, device.id).filter((record) => !isOfPresentSession(record, device))
 }

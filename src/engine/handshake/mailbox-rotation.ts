@@ -14,7 +14,7 @@ import { KEPT_MS } from "../state/peer-topic.ts"
 import { receiverOf, sendableTo } from "../state/send-gate.ts"
 import { readTextNumbers } from "../state/text-numbers.ts"
 import { seconds, toDecision, updateFor, type DeviceUpdate, type StepInput } from "../state/update.ts"
-import { isOfPresentSession, readBundleSecrets } from "./bundles.ts"
+import { bundlesOf, isOfPresentSession, readBundleSecrets } from "./bundles.ts"
 import { keepRecoveryBundle, recoveryBundle } from "./hello.ts"
 import { retire } from "./retired-bundles.ts"
 
@@ -154,7 +154,7 @@ export function nameAgain(state: EngineState, id: DeviceId, input: StepInput): D
 
 /** The bundle that was made for the present mailbox, in the present session: the peer has no secret for another. */
 function bundleAt(state: EngineState, device: DeviceRecord): Frame[] {
-  const at = [...state.bundles.values()].filter(
+  const at = bundlesOf(state, device.id).filter(
     (record) => equal(record.mailbox, device.mailbox) && isOfPresentSession(record, device),
   )
   const newest = at.sort((a, b) => b.notAfter - a.notAfter)[0]
@@ -177,9 +177,7 @@ export function confirmMailbox(state: EngineState, { device, changes, input }: D
 
 /** The device has the bundle of the present mailbox; those from before are good as long as those of sessions that are over [D-33]. */
 export function retireBundles(state: EngineState, { device, changes, input }: DeviceUpdate): void {
-  const before = [...state.bundles.values()].filter(
-    (record) => record.device === device.id && !equal(record.mailbox, device.mailbox),
-  )
+  const before = bundlesOf(state, device.id).filter((record) => !equal(record.mailbox, device.mailbox))
   changes.push(...retire(before, seconds(input)))
 }
 

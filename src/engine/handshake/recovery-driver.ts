@@ -130,7 +130,9 @@ function unreadable(contact: ContactRecord, why: string): Event {
 }
 
 function restored(state: EngineState): DeviceId[] {
-  return [...state.devices.values()]
+  return state.waiting
+    .recoveries()
+    .flatMap((id) => state.devices.get(id) ?? [])
     .filter((device) => device.state === "recovering" && !state.sessions.has(device.id))
     .filter((device) => sendableTo(receiverOf(state, device)) === "everything")
     .map(({ id }) => id)

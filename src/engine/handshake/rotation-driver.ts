@@ -59,7 +59,7 @@ export function openRotationDriver(source: RotationSource): RotationDriver {
   /** What a process that died has left, and what is over. */
   async function reconcile(): Promise<void> {
     reconciledAt = ports.now()
-    for (const id of [...queue.state().devices.keys()]) {
+    for (const id of queue.state().waiting.rotations()) {
       const next = rotationOf(queue.state(), id)?.next
       const isLeftOver = next !== undefined && next.length > 0 && underWay.get(id)?.isOver !== false
       if (isLeftOver) await undo(source, id, next)

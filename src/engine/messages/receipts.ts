@@ -80,5 +80,5 @@ export function openReceipts(ports: Ports, queue: CommitQueue): Receipts {
 }
 
 function waitingDevices(state: EngineState): DeviceId[] {
-  return [...state.devices.keys()].filter((device) => pendingReceipts(state, device).length > 0)
+  return state.waiting.receipts().filter((device) => pendingReceipts(state, device).length > 0)
 }

@@ -89,5 +89,5 @@ function isOver(state: EngineState, device: DeviceId, { transcript }: Session): 
 
 /** Devices with texts that an earlier process left. */
 export function devicesWithUnsent(state: EngineState): DeviceId[] {
-  return [...state.devices.keys()].filter((device) => hasUnsealed(state, device))
+  return [...state.queues.keys()].filter((device) => hasUnsealed(state, device))
 }

@@ -25,34 +25,42 @@ import {
   removeOutgoing,
   type OutgoingIndex,
 } from "./outgoing-index.ts"
-import type { LoadedState } from "../../store/message-store.ts"
-import { LazyMap } from "./lazy-map.ts"
+import type { LoadedState, StoredWork } from "../../store/message-store.ts"
+import { allAtOnce, LazyMap, oneByOne } from "./lazy-map.ts"
 import type { ContactId, ConversationId, DeviceId } from "../../store/ids.ts"
 
-/** All that the engine holds in memory: `LoadedState` with indexes; sessions and accounts once they were needed. */
+/** All that the engine knows: what waits, and of what grows with the contacts what was needed so far. */
 export type EngineState = OutgoingIndex & {
-  readonly contacts: Map<ContactId, ContactRecord>
+  readonly contacts: LazyMap<ContactId, ContactRecord>
   /** What is verified of a contact's account, even before all of it is. */
   readonly accounts: LazyMap<ContactId, Account>
-  readonly devices: Map<DeviceId, DeviceRecord>
+  readonly devices: LazyMap<DeviceId, DeviceRecord>
   /** By rising id. A list is replaced, never changed. */
-  readonly devicesByContact: Map<ContactId, readonly DeviceId[]>
-  readonly conversations: Map<ConversationId, ConversationRecord>
+  readonly devicesByContact: LazyMap<ContactId, readonly DeviceId[]>
+  readonly conversations: LazyMap<ConversationId, ConversationRecord>
   /** The conversation with each contact. */
-  readonly directs: Map<ContactId, ConversationId>
+  readonly directs: LazyMap<ContactId, ConversationId>
   readonly sessions: LazyMap<DeviceId, Session>
   /** A record of parts is replaced, never changed. */
-  readonly deviceParts: Map<DeviceId, Partial<DeviceParts>>
+  readonly deviceParts: LazyMap<DeviceId, Partial<DeviceParts>>
+  /** Devices whose handshake is not finished [D-71]. */
+  readonly unfinished: Set<DeviceId>
   /** By INIT tag in hex. */
-  readonly bundles: Map<string, OpenBundleRecord>
+  readonly bundles: LazyMap<string, OpenBundleRecord>
+  /** The tags of the recovery bundles of a device. A list is replaced, never changed. */
+  readonly bundlesByDevice: LazyMap<DeviceId, readonly string[]>
+  /** Those of no device, by INIT tag in hex. */
+  readonly offers: Map<string, OpenBundleRecord>
   /** Of those that can be requested, by the tag of the request in hex. */
   readonly requestable: Map<string, OpenBundleRecord>
   readonly settings: Map<string, Uint8Array>
   /** Device by mailbox in hex. */
-  readonly mailboxes: Map<string, DeviceId>
+  readonly mailboxes: LazyMap<string, DeviceId>
   /** Texts that wait for earlier ones. */
   readonly held: Map<DeviceId, Map<number, HeldRecord>>
   readonly introductions: Map<IntroductionId, IntroductionRecord>
+  /** What the disk holds for which something is to be done. */
+  readonly waiting: StoredWork
   nextIntroduction: IntroductionId
   /** Our own account; undefined only in a store that no engine has opened yet. */
   ownChain: AccountChain | undefined
@@ -65,22 +73,27 @@ export type EngineState = OutgoingIndex & {
 
 /** Faults `damaged-database`, then or when it is first asked for, if a stored session or account cannot be read. */
 export function openState(opening: LoadedState): EngineState {
+  const { rows } = opening
   const state: EngineState = {
-    contacts: new Map(),
-    accounts: new LazyMap((contact) => readAccount(opening.linksOf(contact))),
-    devices: new Map(),
-    devicesByContact: new Map(),
-    conversations: new Map(),
-    directs: new Map(),
-    sessions: new LazyMap((device) => readSession(opening.snapshotOf(device))),
-    deviceParts: new Map(opening.deviceParts),
-    bundles: new Map(),
+    contacts: new LazyMap(rows.contacts),
+    accounts: new LazyMap(oneByOne((contact) => readAccount(opening.linksOf(contact)))),
+    devices: new LazyMap(rows.devices),
+    devicesByContact: new LazyMap(oneByOne(rows.devicesOf)),
+    conversations: new LazyMap(rows.conversations),
+    directs: new LazyMap(oneByOne(rows.directWith)),
+    sessions: new LazyMap(oneByOne((device) => readSession(opening.snapshotOf(device)))),
+    deviceParts: new LazyMap(rows.deviceParts),
+    unfinished: new Set(opening.unfinished),
+    bundles: new LazyMap(rows.bundles),
+    bundlesByDevice: new LazyMap(oneByOne(rows.bundlesOf)),
+    offers: new Map(),
     requestable: new Map(),
     settings: new Map(opening.settings),
-    mailboxes: new Map(),
+    mailboxes: new LazyMap(allAtOnce(rows.mailboxes)),
     ...emptyIndex(),
     held: new Map(),
     introductions: new Map(opening.introductions.map((record) => [record.id, record])),
+    waiting: opening.waiting,
     nextIntroduction: opening.nextIntroduction,
     ownChain: opening.ownLinks.length === 0 ? undefined : readChain(opening.ownLinks),
     nextContact: opening.nextContact,
@@ -89,12 +102,9 @@ export function openState(opening: LoadedState): EngineState {
     nextOutgoing: opening.nextOutgoing,
     nextEvent: opening.nextEvent,
   }
-  for (const contact of opening.contacts) apply(state, { kind: "contact", contact })
-  for (const conversation of opening.conversations) apply(state, { kind: "conversation", conversation })
-  for (const device of opening.devices) apply(state, { kind: "device", device })
   for (const outgoing of opening.outgoing) apply(state, { kind: "outgoing", outgoing })
   for (const held of opening.held) apply(state, { kind: "held", held })
-  for (const bundle of opening.openBundles) apply(state, { kind: "open-bundle", bundle })
+  for (const bundle of opening.offers) apply(state, { kind: "open-bundle", bundle })
   return state
 }
 
@@ -102,18 +112,21 @@ export function openState(opening: LoadedState): EngineState {
 export function copyState(state: EngineState): EngineState {
   return {
     ...state,
-    contacts: new Map(state.contacts),
+    contacts: state.contacts.copy(),
     accounts: state.accounts.copy(),
-    devices: new Map(state.devices),
-    devicesByContact: new Map(state.devicesByContact),
-    conversations: new Map(state.conversations),
-    directs: new Map(state.directs),
+    devices: state.devices.copy(),
+    devicesByContact: state.devicesByContact.copy(),
+    conversations: state.conversations.copy(),
+    directs: state.directs.copy(),
     sessions: state.sessions.copy(),
-    deviceParts: new Map(state.deviceParts),
-    bundles: new Map(state.bundles),
+    deviceParts: state.deviceParts.copy(),
+    unfinished: new Set(state.unfinished),
+    bundles: state.bundles.copy(),
+    bundlesByDevice: state.bundlesByDevice.copy(),
+    offers: new Map(state.offers),
     requestable: new Map(state.requestable),
     settings: new Map(state.settings),
-    mailboxes: new Map(state.mailboxes),
+    mailboxes: state.mailboxes.copy(),
     ...copyIndex(state),
     held: new Map([...state.held].map(([device, held]) => [device, new Map(held)])),
     introductions: new Map(state.introductions),
@@ -215,6 +228,9 @@ function putPart(state: EngineState, change: Extract<Change, { kind: "device-par
   const put = () => state.deviceParts.set(device, { ...state.deviceParts.get(device), [part]: value })
   if (part === "mailboxRotation") reindexed(state, device, put)
   else put()
+  if (part !== "shownAccount") return
+  if (value.until > 0) state.unfinished.add(device)
+  else state.unfinished.delete(device)
 }
 
 function changeSession(
@@ -229,20 +245,33 @@ function changeBundle(
   state: EngineState,
   change: Extract<Change, { kind: "open-bundle" | "close-bundle" }>,
 ): void {
-  if (change.kind === "close-bundle") {
-    forgetBundle(state, toHex(change.tag))
-    return
-  }
-  const { bundle } = change
-  state.bundles.set(toHex(bundle.tag), bundle)
-  if (bundle.requestTag.length > 0) state.requestable.set(toHex(bundle.requestTag), bundle)
+  if (change.kind === "open-bundle") putBundle(state, change.bundle)
+  else forgetBundle(state, toHex(change.tag))
+}
+
+function putBundle(state: EngineState, bundle: OpenBundleRecord): void {
+  const { device, requestTag } = bundle
+  const tag = toHex(bundle.tag)
+  forgetBundle(state, tag)
+  state.bundles.set(tag, bundle)
+  if (requestTag.length > 0) state.requestable.set(toHex(requestTag), bundle)
+  if (device === null) state.offers.set(tag, bundle)
+  else state.bundlesByDevice.set(device, [...(state.bundlesByDevice.get(device) ?? []), tag])
 }
 
 function forgetBundle(state: EngineState, tag: string): void {
   const bundle = state.bundles.get(tag)
   if (bundle === undefined) return
+  const { device, requestTag } = bundle
   state.bundles.delete(tag)
-  state.requestable.delete(toHex(bundle.requestTag))
+  state.requestable.delete(toHex(requestTag))
+  state.offers.delete(tag)
+  if (device === null) return
+  const others = state.bundlesByDevice.get(device) ?? []
+  state.bundlesByDevice.set(
+    device,
+    others.filter((other) => other !== tag),
+  )
 }
 
 function applyHeld(
@@ -293,14 +322,13 @@ function changeDevice(
 function putDevice(state: EngineState, device: DeviceRecord): void {
   const { id, contact } = device
   const before = state.devices.get(id)
-  if (before?.contact !== contact) {
-    if (before !== undefined) removeFromContact(state, before)
-    const others = state.devicesByContact.get(contact) ?? []
+  if (before !== undefined && before.contact !== contact) removeFromContact(state, before)
+  const others = state.devicesByContact.get(contact) ?? []
+  if (!others.includes(id))
     state.devicesByContact.set(
       contact,
       [...others, id].sort((a, b) => a - b),
     )
-  }
   reindexed(state, id, () => state.devices.set(id, device))
   state.nextDevice = Math.max(state.nextDevice, id + 1)
 }
@@ -332,12 +360,12 @@ function forgetDevice(state: EngineState, id: DeviceId): void {
     state.devices.delete(id)
     state.deviceParts.delete(id)
   })
+  state.unfinished.delete(id)
   state.sessions.delete(id)
   state.held.delete(id)
   for (const { seq } of outgoingOf(state, id)) removeOutgoing(state, seq)
-  for (const [tag, bundle] of state.bundles) {
-    if (bundle.device === id) forgetBundle(state, tag)
-  }
+  for (const tag of state.bundlesByDevice.get(id) ?? []) forgetBundle(state, tag)
+  state.bundlesByDevice.delete(id)
 }
 
 function putIntroduction(state: EngineState, introduction: IntroductionRecord): void {

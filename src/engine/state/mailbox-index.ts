@@ -1,13 +1,14 @@
 import { toHex } from "../../crypto/bytes.ts"
 import type { DeviceId } from "../../store/ids.ts"
+import type { LazyMap } from "./lazy-map.ts"
 import type { DeviceParts, DeviceRecord } from "../../store/records.ts"
 
 /** What of the state says where we receive. */
 type Mailboxes = {
-  readonly devices: ReadonlyMap<DeviceId, DeviceRecord>
-  readonly deviceParts: ReadonlyMap<DeviceId, Partial<DeviceParts>>
+  readonly devices: LazyMap<DeviceId, DeviceRecord>
+  readonly deviceParts: LazyMap<DeviceId, Partial<DeviceParts>>
   /** Device by mailbox in hex. */
-  readonly mailboxes: Map<string, DeviceId>
+  readonly mailboxes: LazyMap<string, DeviceId>
 }
 
 /** All mailboxes in which frames of a device count: the present one, and those before it that still may get some. */

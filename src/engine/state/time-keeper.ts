@@ -177,7 +177,7 @@ class Keeper {
 function begun({ contacts }: EngineState, saved: SavedTime | undefined, read: MachineTime): EngineTime {
   if (saved === undefined) return firstTime(read)
   const resumed = resumeTime(saved, read)
-  return contacts.size === 0 && clockDoubt(resumed, read) !== undefined ? firstTime(read) : resumed
+  return clockDoubt(resumed, read) !== undefined && contacts.size === 0 ? firstTime(read) : resumed
 }
 
 function settingOf(saved: SavedTime): Change {
@@ -185,8 +185,9 @@ function settingOf(saved: SavedTime): Change {
 }
 
 /** What began since, and would be deleted or ended too early. */
-function movedAlong({ deviceParts }: EngineState, since: number, by: number): Change[] {
-  const handshakes = [...deviceParts].flatMap(([device, { shownAccount: value }]): Change[] => {
+function movedAlong({ deviceParts, unfinished }: EngineState, since: number, by: number): Change[] {
+  const handshakes = [...unfinished].flatMap((device): Change[] => {
+    const value = deviceParts.get(device)?.shownAccount
     if (value === undefined || value.until === 0 || value.at < since) return []
     const moved = { ...value, at: value.at + by, until: value.until + by }
     return [{ kind: "device-part", device, part: "shownAccount", value: moved }]
