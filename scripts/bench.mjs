@@ -3,7 +3,7 @@ import { ROOT, install, run } from "./ready.mjs"
 
 install()
 run(process.execPath, join(ROOT, "scripts/build.mjs"))
-for (const figure of ["session", "start", "broker", "floods", "daemon"]) {
+for (const figure of ["session", "start", "broker", "floods", "daemon", "opening"]) {
   console.log(`\n== ${figure}`)
   run(process.execPath, "--import", "tsx", join(ROOT, `test/bench/${figure}.mjs`))
 }
