@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { ROOT, install } from "./ready.mjs"
 import { ROOMS, sampleOf } from "./mutation/sample.mjs"
-import { findReached, judge } from "./mutation/tests.mjs"
+import { TestRunner, findReached, judge } from "./mutation/tests.mjs"
 import { makeTree } from "./mutation/tree.mjs"
 
 /**
@@ -16,6 +16,8 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     /** 1: about 320 mutants. */
     times: { type: "string", default: "1" },
+    /** Only mutants of this kind, as "bound doubled". */
+    kind: { type: "string" },
     rooms: { type: "string", default: Object.keys(ROOMS).join(",") },
     /** Folders of tests, or files. */
     tests: { type: "string", default: "test" },
@@ -23,8 +25,6 @@ const { values } = parseArgs({
     budget: { type: "string", default: "120" },
     /** Ends after so many, between two mutants. */
     minutes: { type: "string", default: "Infinity" },
-    /** A command to run vitest through, as "nice -n 19". */
-    through: { type: "string", default: "" },
   },
 })
 const folder = join(ROOT, "reports/mutation", values.seed)
@@ -32,8 +32,8 @@ const stateFile = join(folder, "state.json")
 mkdirSync(folder, { recursive: true })
 
 const state = existsSync(stateFile) ? JSON.parse(readFileSync(stateFile, "utf8")) : newState()
-const through = values.through.split(" ").filter((word) => word !== "")
-const run = { folder, state, save, through, budget: Number(values.budget) }
+const runner = new TestRunner(folder)
+const run = { folder, state, save, runner, budget: Number(values.budget) }
 save()
 
 const until = performance.now() + Number(values.minutes) * 60_000
@@ -46,11 +46,13 @@ for (const mutant of state.mutants) {
   save()
   console.log(lineOf(mutant))
 }
+runner.end()
 printScore()
 
 function newState() {
   const rooms = Object.keys(ROOMS)
-  const mutants = sampleOf({ seed: Number(values.seed), rooms, times: Number(values.times) })
+  const { seed, times, kind } = values
+  const mutants = sampleOf({ seed: Number(seed), rooms, times: Number(times), kind })
   makeTree(folder, mutants)
   return { mutants, files: {}, verdicts: {} }
 }

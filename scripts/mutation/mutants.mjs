@@ -19,8 +19,9 @@ const ARITHMETIC = new Map([
 const LOGIC = new Set(["&&", "||", "??"])
 /** Array methods without which the whole list is taken. */
 const SELECTING = new Set(["filter", "slice", "sort", "toSorted"])
-/** Names of constants that bound something. */
-const BOUND = /_(?:MAX|MIN|LIMIT)$|^(?:MAX|MIN)_/
+/** Names of constants that bound a number, a size or an age. What only times our own steps is not among them. */
+const BOUND =
+  /^[A-Z_]*(?:(?:^|_)(?:MAX|MIN|LIMIT)(?:_[A-Z_]+)?|(?:^|_)PER_[A-Z]+|_DAYS|(?:KEPT|REMEMBERED|EXPIRY|LIFE|LIFETIME|UNFINISHED)_MS)$/
 
 /**
  * The one-line mutants of a source text: `{ start, end, line, kind, with }`. A statement is removed (`with` is
@@ -37,11 +38,21 @@ export function mutantsOf(path, text) {
   }
   const walk = (node) => {
     if (ts.isTypeNode(node) || ts.isInterfaceDeclaration(node) || ts.isImportDeclaration(node)) return
+    if (isDebugLine(node)) return
     mutate(node, source, add)
     ts.forEachChild(node, walk)
   }
   walk(source)
   return found
+}
+
+/** What it says is for who mends the program; nothing that the program promises hangs on it. */
+function isDebugLine(node) {
+  if (!ts.isCallExpression(node) && !ts.isExpressionStatement(node)) return false
+  const call = ts.isExpressionStatement(node) ? node.expression : node
+  if (!ts.isCallExpression(call)) return false
+  const called = ts.isPropertyAccessExpression(call.expression) ? call.expression.name : call.expression
+  return ts.isIdentifier(called) && called.text === "debug"
 }
 
 /**
@@ -73,9 +84,19 @@ function mutate(node, source, add) {
     add(node, "true for false", "true")
   } else if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
     mutateCall(node, text, add)
-  } else if (ts.isVariableDeclaration(node) && node.initializer && BOUND.test(text(node.name))) {
-    add(node.initializer, "bound doubled", `2*(${text(node.initializer)})`)
+  } else if (ts.isIdentifier(node) && BOUND.test(node.text) && isUse(node)) {
+    // At each use: every file that imports the module would reach its constants.
+    add(node, "bound doubled", `2*${node.text}`)
   }
+}
+
+/** Where the value of a constant is taken. */
+function isUse(node) {
+  const { parent } = node
+  if (ts.isPropertyAssignment(parent)) return parent.initializer === node
+  if (ts.isBinaryExpression(parent) || ts.isCallExpression(parent) || ts.isPrefixUnaryExpression(parent))
+    return true
+  return ts.isConditionalExpression(parent) || ts.isReturnStatement(parent)
 }
 
 /** A literal type is no value. */

@@ -15,9 +15,12 @@ export const ROOMS = {
 }
 
 /** A seeded sample of the one-line mutants of the rooms, each with an id. */
-export function sampleOf({ seed, rooms, times }) {
+export function sampleOf({ seed, rooms, times, kind }) {
   const random = mulberry32(seed)
-  const drawn = rooms.flatMap((room) => draw(allOf(room), ROOMS[room] * times, random))
+  const drawn = rooms.flatMap((room) => {
+    const all = allOf(room).filter((mutant) => kind === undefined || mutant.kind === kind)
+    return draw(all, ROOMS[room] * times, random)
+  })
   return drawn.map((mutant, id) => ({ id, ...mutant }))
 }
 

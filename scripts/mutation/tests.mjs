@@ -1,84 +1,79 @@
 import { spawn } from "node:child_process"
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
-import { join, relative } from "node:path"
+import { readdirSync, writeFileSync } from "node:fs"
+import { basename, join } from "node:path"
+import { createInterface } from "node:readline"
 
-/** Test files in one run of vitest while hits are noted: one that fails ends only its own batch. */
-const BATCH_FILES = 6
-/** A mutant that never ends is killed; this much longer than the same files took without it is no busy machine. */
+/** A mutant that never ends is killed; this much longer than the same file took without it is no busy machine. */
 const TIMES_LONGER = 8
 const START_SECONDS = 60
-/** Says that it starts: waiting in a queue that `through` may have is not counted. */
-const STARTED = ["sh", "-c", 'echo started; exec "$@" > /dev/null', "vitest"]
+/** No file takes so long without a mutant. */
+const UNKNOWN_SECONDS = 150
 const OTHER_ROOM_SECONDS = 3
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"]
 
-/** What a run of vitest says of each test file: whether all passed, and the seconds it took. */
-async function runTests({ folder, through }, files, { seconds, bail = false }) {
-  const tree = join(folder, "tree")
-  const report = join(folder, "report.json")
-  rmSync(report, { force: true })
-  const vitest = [process.execPath, join(tree, "node_modules/vitest/vitest.mjs"), "run"]
-  const options = ["--config", "vitest.mutation.config.ts", "--reporter=json", `--outputFile.json=${report}`]
-  const [command, ...args] = [
-    ...through,
-    ...STARTED,
-    ...vitest,
-    ...options,
-    ...(bail ? ["--bail=1"] : []),
-    ...files,
-  ]
-  const ended = await ending(command, args, { tree, folder, seconds })
-  const found = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).testResults : []
-  const results = found.map(({ name, status, startTime, endTime }) => ({
-    file: relative(tree, name),
-    passed: status === "passed",
-    seconds: (endTime - startTime) / 1000,
-  }))
-  return { ended, results }
-}
+/** A vitest that stays started between files, and is started again after a file that hung. */
+export class TestRunner {
+  #folder
+  #child
+  #answers
 
-/** "passed", "failed" or "timed out". */
-function ending(command, args, { tree, folder, seconds }) {
-  const env = { ...process.env, MQTTCHAT_MUTATION_TEST_FILE: join(folder, "current") }
-  const child = spawn(command, args, { cwd: tree, env, stdio: ["ignore", "pipe", "ignore"], detached: true })
-  return new Promise((resolve) => {
-    let ended
-    const kill = () => process.kill(-child.pid, "SIGKILL")
-    const end = () => {
-      ended = "timed out"
-      kill()
-    }
-    // It is a group of its own, which would outlive this process.
-    const endWithUs = () => {
-      kill()
-      process.exit(1)
-    }
-    for (const signal of ENDING) process.once(signal, endWithUs)
+  constructor(folder) {
+    this.#folder = folder
+    for (const signal of ENDING)
+      process.once(signal, () => {
+        this.end()
+        process.exit(1)
+      })
+  }
+
+  /** `passed` is undefined if the file did not end in time. */
+  async run(file, seconds) {
+    if (this.#child === undefined) this.#start()
+    this.#child.stdin.write(`${file}\n`)
     let timer
-    child.stdout.once("data", () => (timer = setTimeout(end, seconds * 1000)))
-    child.on("close", (status) => {
-      clearTimeout(timer)
-      for (const signal of ENDING) process.off(signal, endWithUs)
-      resolve(ended ?? (status === 0 ? "passed" : "failed"))
-    })
-  })
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, seconds * 1000, undefined)))
+    const answer = await Promise.race([this.#nextAnswer(), late])
+    clearTimeout(timer)
+    if (answer === undefined) this.end()
+    return answer ?? { passed: undefined, seconds }
+  }
+
+  /** It is a group of its own, which would outlive this process. */
+  end() {
+    if (this.#child === undefined) return
+    process.kill(-this.#child.pid, "SIGKILL")
+    this.#child = undefined
+  }
+
+  #start() {
+    const tree = join(this.#folder, "tree")
+    const env = { ...process.env, MQTTCHAT_MUTATION_TEST_FILE: join(this.#folder, "current") }
+    const options = { cwd: tree, env, stdio: ["pipe", "pipe", "ignore"], detached: true }
+    this.#child = spawn(process.execPath, [join(tree, "scripts/mutation/warm.mjs")], options)
+    this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+  }
+
+  async #nextAnswer() {
+    for (;;) {
+      const { value, done } = await this.#answers.next()
+      if (done) return undefined
+      if (value.startsWith("mutation:")) return JSON.parse(value.slice("mutation:".length))
+    }
+  }
 }
 
 /** Runs every test file without a mutant: what it reaches, how long it takes, and whether it passes here at all. */
 export async function findReached(run, files) {
-  const { folder, state, save } = run
+  const { folder, state, save, runner } = run
   writeFileSync(join(folder, "active"), "hits")
   const left = files.filter((file) => state.files[file] === undefined)
-  while (left.length > 0) {
-    const batch = left.splice(0, BATCH_FILES)
-    const { results } = await runTests(run, batch, { seconds: 1200 })
-    for (const file of batch) {
-      const { passed = false, seconds = 0 } = results.find((result) => result.file === file) ?? {}
-      state.files[file] = { passed, seconds, reached: [] }
-    }
+  for (const [index, file] of left.entries()) {
+    const { passed = false, seconds } = await runner.run(file, UNKNOWN_SECONDS)
+    state.files[file] = { passed, seconds, reached: [] }
+    if (index % 10 !== 9 && index !== left.length - 1) continue
     noteHits(run)
     save()
-    console.log(`${Object.keys(state.files).length} of ${files.length} test files`)
+    console.log(`${Object.keys(state.files).length} test files`)
   }
   writeFileSync(join(folder, "active"), "")
 }
@@ -91,38 +86,36 @@ function noteHits({ folder, state }) {
   }
 }
 
-/** Runs the tests that reach the mutant, the quickest first, until one fails or the seconds for one mutant are used. */
+/** Runs the tests that reach the mutant, the likeliest first, until one fails or the seconds for one mutant are used. */
 export async function judge(run, mutant) {
-  const { folder, state, budget } = run
+  const { folder, state, budget, runner } = run
   const reaching = Object.entries(state.files)
     .filter(([, { passed, reached }]) => passed && reached.includes(mutant.id))
-    .sort((one, other) => costOf(one, mutant) - costOf(other, mutant))
-  const planned = []
-  let total = 0
+    .map(([file, { seconds }]) => ({ file, seconds, cost: costOf(file, seconds, mutant, state) }))
+    .sort((one, other) => one.cost - other.cost)
   writeFileSync(join(folder, "active"), String(mutant.id))
-  for (const [file, { seconds }] of reaching) {
+  let ran = 0
+  let total = 0
+  for (const { file, seconds } of reaching) {
     if (total > 0 && total + seconds > budget) break
-    planned.push(file)
+    const { passed } = await runner.run(file, START_SECONDS + TIMES_LONGER * seconds)
+    if (passed !== true) return { verdict: passed === false ? "killed" : "timed out", by: file }
+    ran += 1
     total += seconds
   }
-  // The first few kill most mutants; the others run together.
-  const rounds = [planned.slice(0, 4), planned.slice(4)].filter((round) => round.length > 0)
-  for (const round of rounds) {
-    const took = round.reduce((sum, file) => sum + state.files[file].seconds, 0)
-    const { ended, results } = await runTests(run, round, {
-      seconds: START_SECONDS + TIMES_LONGER * took,
-      bail: true,
-    })
-    if (ended === "passed") continue
-    const by = results.find((result) => !result.passed)?.file ?? "no report"
-    return { verdict: ended === "failed" ? "killed" : ended, by }
-  }
-  const verdict = reaching.length === 0 ? "not reached" : "survived"
-  return { verdict, ran: planned.length, of: reaching.length }
+  return { verdict: reaching.length === 0 ? "not reached" : "survived", ran, of: reaching.length }
 }
 
-/** The tests of a room judge it before those of others, which reach it on the way. */
-function costOf([file, { seconds }], { path }) {
+/**
+ * Seconds until a kill is to be expected. The tests of a room come before those of others, which reach it on the way;
+ * likely are the one that bears the file's name and those that killed a mutant of the same file.
+ */
+function costOf(file, seconds, { path }, state) {
   const room = path.split("/")[1]
-  return seconds + (file.startsWith(`test/${room}/`) ? 0 : OTHER_ROOM_SECONDS)
+  const base = seconds + (file.startsWith(`test/${room}/`) ? 0 : OTHER_ROOM_SECONDS)
+  const bearsName = basename(file, ".test.ts") === basename(path, ".ts")
+  const kills = state.mutants.filter(
+    (mutant) => mutant.path === path && state.verdicts[mutant.id]?.by === file,
+  ).length
+  return base / (1 + kills + (bearsName ? 2 : 0))
 }
