@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto"
 import { defineConfig } from "vitest/config"
 
-/** The fault schedules at length, and ten thousand contacts: a quarter of an hour, so apart from `npm test`. */
+/** The fault schedules at length and ten thousand contacts, a quarter of an hour, and histories of faults for an hour: apart from `npm test`. */
 export default defineConfig({
   test: {
     env: {

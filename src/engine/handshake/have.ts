@@ -3,6 +3,8 @@ import type { DeviceRecord } from "../../store/records.ts"
 import { HAVE_MAX, type Frame } from "../../wire/frame.ts"
 import { BUCKETS, encodeFrames, MESSAGE_OVERHEAD } from "../../wire/padding.ts"
 import { directWith } from "../state/conversations.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
+import { noChange } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { receiverOf, sendableTo } from "../state/send-gate.ts"
 import { changeResend } from "../state/resend-state.ts"
@@ -11,19 +13,33 @@ import type { DeviceUpdate } from "../state/update.ts"
 /** That of the message in an INIT [S-11]. A WELCOME is not longer by what it names. */
 const ROOM = BUCKETS[3] - MESSAGE_OVERHEAD
 
+/** How often it is read again, if texts keep coming: each that is not named is only sent again. */
+const READS_MAX = 3
+
 /**
  * The newest texts of the device's account that are here, those first that wait for an earlier one: their sender had our
- * receipt for them, too. Undefined if it is told nothing now.
+ * receipt for them, too. What came before is committed first, or it would be called lost. Undefined if it is told nothing now.
  */
 export async function newestTexts(
   { newestIds }: Pick<Store, "newestIds">,
-  state: EngineState,
+  queue: Pick<CommitQueue, "run" | "state">,
   device: DeviceRecord,
 ): Promise<readonly Uint8Array[] | undefined> {
+  let shown: readonly Uint8Array[] = []
+  for (let reads = 0, isNew = true; reads < READS_MAX && isNew; reads++) {
+    const before = await newestEvent(queue)
+    const conversation = directWith(queue.state(), device.contact).id
+    shown = await newestIds(conversation, device.contact, HAVE_MAX)
+    isNew = (await newestEvent(queue)) !== before
+  }
+  const state = queue.state()
   if (sendableTo(receiverOf(state, device)) !== "everything") return undefined
-  const held = heldIds(state, device).slice(0, HAVE_MAX)
-  const shown = await newestIds(directWith(state, device.contact).id, device.contact, HAVE_MAX)
-  return [...held, ...shown].slice(0, HAVE_MAX)
+  return [...heldIds(state, device), ...shown].slice(0, HAVE_MAX)
+}
+
+/** Once all that waits for its commit now is committed. */
+function newestEvent(queue: Pick<CommitQueue, "run">): Promise<number> {
+  return queue.run(({ nextEvent }) => noChange(nextEvent))
 }
 
 /** Of the texts that are held back [D-21], the newest first. */

@@ -59,7 +59,7 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
   }
 
   async function begin(id: DeviceId): Promise<void> {
-    const have = await newestTexts(ports.store, queue.state(), findDeviceById(queue.state(), id))
+    const have = await newestTexts(ports.store, queue, findDeviceById(queue.state(), id))
     await queue.run((state) => {
       const { commit, effects, result } = start(state, id, have)
       return { commit: [...commit, noteReset(state, id, ports.now())], effects, result }
@@ -71,7 +71,7 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
     const now = ports.now()
     const device = queue.state().devices.get(id)
     if (device === undefined || !mayBegin(queue.state(), device)) return
-    const have = await newestTexts(ports.store, queue.state(), device)
+    const have = await newestTexts(ports.store, queue, device)
     const hasBegun = await queue.run((state) => {
       if (!mayBegin(state, state.devices.get(id)) || !mayRecover(state, id, now)) return noChange(false)
       const { commit, effects } = start(state, id, have)

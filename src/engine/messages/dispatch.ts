@@ -102,7 +102,7 @@ async function textsWithInit(
   payload: Uint8Array,
 ): Promise<readonly Uint8Array[] | undefined> {
   const device = recovering(queue.state(), mailbox, payload)
-  if (device !== undefined) return inits.run(() => newestTexts(ports.store, queue.state(), device))
+  if (device !== undefined) return inits.run(() => newestTexts(ports.store, queue, device))
   if (inits.isBusy) await inits.idle()
   return undefined
 }
