@@ -236,6 +236,19 @@ describe("the connection limiter", () => {
     expect(limiter.turnedAway).toBe(9)
   })
 
+  test("Mallory's ten thousand networks keep no one out who comes from another", () => {
+    const limiter = new ConnectionLimiter(limits)
+    const connects = (address: string, now: number): boolean => {
+      const slot = limiter.acquire(address, now, () => undefined)
+      slot?.release()
+      return slot !== undefined
+    }
+    for (let network = 0; network < 20_000; network++) {
+      connects(`2001:db8:bad:${network.toString(16)}::1`, network)
+      if (network % 1_000 === 999) expect(connects(`192.0.2.${(network + 1) / 1_000}`, network)).toBe(true)
+    }
+  })
+
   test("the limit by address can be raised, and the other limits follow", () => {
     expect(limitsFor(5_000)).toMatchObject({
       atOnce: 5_000,
@@ -246,13 +259,15 @@ describe("the connection limiter", () => {
 })
 
 describe("a rate limiter", () => {
-  test("remembers a limited number of names and refuses others; a name that was quiet for a minute makes room", () => {
-    const limiter = new RateLimiter({ atOnce: 1, perMinute: 1 })
+  test("remembers a limited number of names: the one that was quiet for longest makes room, and none in use", () => {
+    const limiter = new RateLimiter({ atOnce: 1, perMinute: 2 })
     for (let name = 0; name < 10_000; name++) expect(limiter.acquire(String(name), 0)).toBe(true)
+    expect(limiter.acquire("one more", 0)).toBe(false)
     for (let name = 1; name < 10_000; name++) limiter.release(String(name))
-    expect(limiter.acquire("one more", 59_999)).toBe(false)
-    expect(limiter.acquire("one more", 60_000)).toBe(true)
-    // A name in use is not forgotten.
-    expect(limiter.acquire("0", 120_000)).toBe(false)
+    expect(limiter.consume("1", 0)).toBe(true)
+    expect(limiter.acquire("one more", 0)).toBe(true)
+    // "2" was quiet for longest: "1" and its empty budget are known still, and so is "0", which is in use.
+    expect([limiter.consume("1", 0), limiter.acquire("0", 0)]).toEqual([false, false])
+    expect([limiter.consume("2", 0), limiter.consume("2", 0)]).toEqual([true, true])
   })
 })

@@ -4,7 +4,10 @@ import { MINUTE_MS } from "../../time-units.ts"
 /** What one of many may do: so much at once, and so much within a minute, of which `burst` may come together. */
 export type RateLimit = { readonly atOnce: number; readonly perMinute: number; readonly burst?: number }
 
-/** Names remembered; beyond that, names quiet for a minute are forgotten and new ones refused. */
+/**
+ * Names remembered. One more takes the place of the one that was quiet for longest: a stranger with a /48 of IPv6 addresses
+ * has 65,536 names, and would keep everyone out who is not known yet if new ones were refused.
+ */
 const NAMES_MAX = 10_000
 
 type Entry = { open: number; bucket: Bucket }
@@ -53,22 +56,20 @@ export class RateLimiter {
     return allowed
   }
 
+  /** In the order of their last use. */
   #entry(name: string, now: number): Entry | undefined {
-    return this.#entries.get(name) ?? this.#addEntry(name, now)
-  }
-
-  #addEntry(name: string, now: number): Entry | undefined {
-    if (this.#entries.size >= NAMES_MAX) this.#evictIdle(now)
-    if (this.#entries.size >= NAMES_MAX) return undefined
-    const entry = { open: 0, bucket: { tokens: this.#rate.capacity, at: now } }
+    const known = this.#entries.get(name)
+    if (known === undefined && this.#entries.size >= NAMES_MAX && !this.#forgetQuietest()) return undefined
+    const entry = known ?? { open: 0, bucket: { tokens: this.#rate.capacity, at: now } }
+    this.#entries.delete(name)
     this.#entries.set(name, entry)
     return entry
   }
 
-  #evictIdle(now: number): void {
-    for (const [name, { open, bucket }] of this.#entries) {
-      if (open === 0 && now - bucket.at >= MINUTE_MS) this.#entries.delete(name)
-    }
+  /** False if something is open of every name. */
+  #forgetQuietest(): boolean {
+    for (const [name, { open }] of this.#entries) if (open === 0) return this.#entries.delete(name)
+    return false
   }
 }
 
