@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto"
 import { expect, test } from "vitest"
 
-import type { Random } from "../../src/crypto/bytes.ts"
+import type { KemSeed, Random } from "../../src/crypto/bytes.ts"
+import { kemKeyPair } from "../../src/crypto/mlkem.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { KEM_SEED_BYTES } from "../../src/crypto/sizes.ts"
 import { Fault } from "../../src/errors.ts"
@@ -14,6 +15,8 @@ import { openBundle } from "../store/store-fixture.ts"
 import { MESSAGES, someNumbers, utf8 } from "./flood-messages.ts"
 import { hostileContact } from "./hostile-contact.ts"
 
+/** What an encapsulation draws (FIPS 203), and the key pair of a new chain. */
+const KEM_RANDOM_BYTES = 32
 const UNLIMITED = { perHour: 1e9, bytes: 1e12 }
 const FLOOD = 160
 test("[D-121] a flood of each kind of frame fills no queue, and is answered by few", async () => {
@@ -97,6 +100,30 @@ test("[D-121] numbers that are gone and next in order are passed without a row f
   injects({ kind: "gone", reason: "cancelled", numbers: someNumbers(1_000) })
   await fixture.clock.pass(10)
   expect(kinds.filter((kind) => kind === "held")).toHaveLength(64)
+})
+
+function pqKey(id: number): Frame {
+  return { kind: "pq-ek", id, encapsulationKey: kemKeyPair(systemRandom(KEM_SEED_BYTES) as KemSeed) }
+}
+
+test("[D-124] keys of post-quantum steps without end are answered sixteen times a second", async () => {
+  let draws = 0
+  const counted: Random = (bytes) => {
+    if (bytes === KEM_RANDOM_BYTES) draws++
+    return systemRandom(bytes)
+  }
+  const { fixture, injects } = await hostileContact(UNLIMITED, { random: counted })
+  const asks = async (first: number) => {
+    const before = draws
+    for (let id = first; id < first + 100; id++) injects(pqKey(id))
+    // While the clock stands.
+    for (let turn = 0; turn < 40; turn++) await fixture.clock.pass(0)
+    return draws - before
+  }
+  // One more for the key pair of the chain in which the answers go.
+  expect(await asks(1)).toBeOneOf([16, 17])
+  await fixture.clock.pass(1_000)
+  expect(await asks(101)).toBeOneOf([16, 17])
 })
 
 test("[D-121] a request is looked up, however many bundles are open", async () => {

@@ -65,5 +65,6 @@ test("[D-121] after ten times as many messages that were acknowledged, no collec
   await exchange(FEW)
   const few = await entriesHeld()
   await exchange(MANY - FEW)
-  expect(await entriesHeld()).toBe(few)
+  // A budget that fills up is forgotten and begun again; an entry for each message would be hundreds.
+  expect(Math.abs((await entriesHeld()) - few)).toBeLessThan(MANY / 50)
 })

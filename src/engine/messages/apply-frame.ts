@@ -54,12 +54,15 @@ import type { DeviceRecord } from "../../store/records.ts"
 
 const { arrived } = FRAME_TRANSITIONS
 
+/** With whether its device may still have a key of a post-quantum step answered; each call counts as one [D-124]. */
+export type FrameInput = StepInput & { readonly mayAnswerKey: () => boolean }
+
 /** Applies a frame from a device's mailbox. A refusal changes only the count of dropped frames. */
 export function openFrame(
   state: EngineState,
   from: DeviceId,
   wire: Uint8Array,
-  input: StepInput,
+  input: FrameInput,
 ): Decision<ReceiveResult> {
   const update = updateFor(state, from, input)
   if (update === undefined || update.contact.blocked) return dropFrame("blocked")
@@ -74,7 +77,9 @@ export function openFrame(
   if (mustWait(state, update, opened.frames)) return dropFrame("withheld")
   confirm(state, update, opened.newChain)
   const isLeftOut = leavesOut(state, update, { ...opened, overtaken: opened.next.receiving === receiving })
-  const context: FrameContext = { state, update, before, mid: opened.mid, frames: opened.frames, isLeftOut }
+  const { mid, frames } = opened
+  const { mayAnswerKey } = input
+  const context: FrameContext = { state, update, before, mid, frames, isLeftOut, mayAnswerKey }
   for (const frame of framesToApply(state, update, opened.frames)) applyFrame(context, frame)
   if (update.ended !== undefined) return endSession(state, update, update.ended)
   const isOwed = opened.frames.some(({ kind }) => frameRule(kind).acknowledged)
@@ -149,6 +154,7 @@ export type FrameContext = {
   readonly frames: readonly Frame[]
   /** It was written before its author was unblocked [D-143]. */
   readonly isLeftOut: boolean
+  readonly mayAnswerKey: () => boolean
 }
 
 function again(state: EngineState, update: DeviceUpdate, wire: Uint8Array): Decision<ReceiveResult> {
@@ -192,7 +198,7 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       return
     case "pq-ek":
     case "pq-ct":
-      applyPostQuantum(state, update, frame)
+      applyPostQuantum(context, frame)
       return
     case "topic":
     case "topic-ok":
@@ -333,10 +339,10 @@ function applyHave(
 }
 
 function applyPostQuantum(
-  state: EngineState,
-  update: DeviceUpdate,
+  { state, update, mayAnswerKey }: FrameContext,
   frame: Extract<Frame, { kind: "pq-ek" | "pq-ct" }>,
 ): void {
+  if (frame.kind === "pq-ek" && !mayAnswerKey()) return
   const before = update.session
   const { next, reply } = onPqFrame(before, frame, seconds(update.input), update.input.random)
   update.session = next

@@ -22,7 +22,7 @@ import { selfOf } from "../handshake/hello.ts"
 import type { ReturningDevices } from "./returning-devices.ts"
 import { rememberFrame } from "./replay-cache.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
-import { INITS, LINK_REQUESTS, UNMATCHED_FRAMES, type Limits } from "../state/limits.ts"
+import { INITS, KEM_ANSWERS, LINK_REQUESTS, UNMATCHED_FRAMES, type Limits } from "../state/limits.ts"
 import { messageId } from "../state/message-id.ts"
 import type { Ports } from "../state/ports.ts"
 import type { SerialQueue } from "../../async/serial-queue.ts"
@@ -177,7 +177,10 @@ function decideFrame(
   if (!expected && !limits.allow(UNMATCHED_FRAMES, `strange/${device}`, ports.now())) {
     return dropFrame("malformed")
   }
-  return unverified.limit(state, device, openFrame(state, device, wire, stepInput(ports)))
+  const { now, wall, random } = stepInput(ports)
+  const mayAnswerKey = () => limits.allow(KEM_ANSWERS, `kem/${device}`, now)
+  const input = { now, wall, random, mayAnswerKey }
+  return unverified.limit(state, device, openFrame(state, device, wire, input))
 }
 
 function decideInit(

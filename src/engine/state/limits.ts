@@ -11,6 +11,12 @@ export const INITS: Rate = { capacity: 4, refillMs: MINUTE_MS }
 /** Requests a minute for one link: each has an answer of 2 KiB. */
 export const LINK_REQUESTS: Rate = { capacity: 4, refillMs: MINUTE_MS }
 
+/**
+ * Keys of post-quantum steps a second that one device has answered: each is an encapsulation, a reply of 1 KiB and a secret that
+ * is stored. A device asks once in 50 messages and then waits for its next chain, so sixteen are for 800 messages a second [D-124].
+ */
+export const KEM_ANSWERS: Rate = { capacity: 16, refillMs: 1000 }
+
 /** What a contact that was never verified may write to the disk. */
 export type UnverifiedLimits = { readonly perHour: number; readonly bytes: number }
 
