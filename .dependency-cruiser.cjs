@@ -8,6 +8,7 @@ const rooms = {
   account: ["crypto", "wire"],
   pairing: ["crypto", "wire"],
   session: ["crypto", "wire"],
+  group: ["crypto", "wire", "session"],
   keystore: ["crypto", "wire", "fs"],
   content: [],
   store: ["crypto", "fs", "content"],
@@ -100,7 +101,7 @@ const doors = {
 }
 
 const PURE =
-  "^src/(wire|account|pairing|session|content|backup)/|^src/engine/(api|messages/(apply-frame|enqueue)|state/(commands|events|outgoing|shapes|update)|connection/(broker-state|broker-step|.*-steps))|^src/broker/acl|^src/token-bucket"
+  "^src/(wire|account|pairing|session|group|content|backup)/|^src/engine/(api|messages/(apply-frame|enqueue)|state/(commands|events|outgoing|shapes|update)|connection/(broker-state|broker-step|.*-steps))|^src/broker/acl|^src/token-bucket"
 
 const roomRules = Object.entries(rooms).map(([room, may]) => ({
   name: `${room}-imports-only-${may.join("-") || "nothing"}`,

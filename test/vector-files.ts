@@ -1,5 +1,6 @@
 import { makeVectors as accountVectors } from "./account/account-vectors.ts"
 import { backupVectors } from "./backup/frozen.ts"
+import { groupVectors } from "./group/group-vectors.ts"
 import { keyFileVectors } from "./keystore/keyfile-vectors.ts"
 import { pairingVectors } from "./pairing/frozen.ts"
 import { makeComparisonVectors } from "./session/comparison-vectors.ts"
@@ -14,6 +15,7 @@ export const VECTOR_FILES: Readonly<Record<string, () => unknown>> = {
   backup: backupVectors,
   comparison: makeComparisonVectors,
   frames: frameVectors,
+  groups: groupVectors,
   identity: identityVectors,
   keyfile: keyFileVectors,
   pairing: pairingVectors,

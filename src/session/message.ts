@@ -117,6 +117,13 @@ function syntheticNonce(keys: Keys, tag: Uint8Array, header: Uint8Array, padded:
   return v
 }
 
+/** The 44 bytes of a header [S-25]. */
+export function encodeHeader(header: Header): Uint8Array {
+  const plain = new Uint8Array(HEADER_BYTES)
+  writeHeader(plain, header)
+  return plain
+}
+
 function writeHeader(plain: Uint8Array, header: Header): void {
   plain.set(header.ratchetKey)
   writeNumber(plain, 32, header.previous)

@@ -16,7 +16,7 @@ import {
 import { EMOJI_MAX_BYTES } from "./emoji.ts"
 import { ACCOUNT_ID_BYTES, AUTHOR_BYTES, BUNDLE_BYTES, DIGEST_BYTES, MESSAGE_ID_BYTES } from "./sizes.ts"
 import { ID_BYTES } from "./topics.ts"
-import { ENCAPSULATION_KEY_BYTES, KEM_CIPHERTEXT_BYTES, KEY_BYTES } from "../crypto/sizes.ts"
+import { ENCAPSULATION_KEY_BYTES, KEM_CIPHERTEXT_BYTES, KEY_BYTES, SIGNATURE_BYTES } from "../crypto/sizes.ts"
 import { DAY_S } from "../time-units.ts"
 
 /** The first 8 bytes of a mid name a session message in a receipt [W-23]. */
@@ -222,6 +222,13 @@ export const FRAMES = {
   have: { type: 0x1f, numbered: false, acknowledged: true, fields: { ids: list(messageId, HAVE_MAX, 0) } },
   /** A text that the receiver had acknowledged and has no more, as its TEXT was. */
   resend: { type: 0x20, numbered: true, acknowledged: true, fields: textFields },
+  /** First in a message to a group: its sender's signature of the rest. */
+  sig: {
+    type: 0x21,
+    numbered: false,
+    acknowledged: false,
+    fields: { signature: bytes("signature", SIGNATURE_BYTES) },
+  },
 } as const satisfies Record<string, FrameRow>
 
 export type FrameKind = keyof typeof FRAMES

@@ -6,7 +6,8 @@ export const BUCKETS = [256, 512, 1024, 2048, 4096, 16384, 65536] as const
 /** What a session message adds to its padded frames: tag 16, nonce 24, sealed header 60, Poly1305 tag 16. */
 export const MESSAGE_OVERHEAD = 116
 
-const FRAME_HEADER_BYTES = 3
+/** Type and length of a frame, before its body. */
+export const FRAME_HEADER_BYTES = 3
 /** A frame has three bytes at least, and each is read: more than a later version would put into one message [W-50]. */
 const FRAMES_MAX = 64
 

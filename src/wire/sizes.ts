@@ -14,3 +14,7 @@ export const AUTHOR_BYTES = 8
 export const BUNDLE_BYTES = 1402
 /** Names an account for good: the head of the first link of its chain. */
 export const ACCOUNT_ID_BYTES = 32
+/** Names a group for good: a hash of who made it and of random bytes [G-1]. */
+export const GROUP_ID_BYTES = 16
+/** Makes the ids of two groups of one founder differ [G-1]. */
+export const FOUNDING_RANDOM_BYTES = 32

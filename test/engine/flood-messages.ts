@@ -17,6 +17,7 @@ const alone = (frame: Frame): Frame[] => [frame]
 /** A message of each kind; a new kind does not compile until it has a line here. */
 export const MESSAGES: Readonly<Record<FrameKind, (n: number) => Frame[]>> = {
   nop: () => alone({ kind: "nop" }),
+  sig: () => alone({ kind: "sig", signature: randomBytes(64) }),
   hello: () => {
     const key = randomBytes(32)
     const chain = { accountId: key, length: 1, head: key, share: key }

@@ -127,6 +127,8 @@ const ROWS: Readonly<Record<Frame["kind"], Row>> = {
   },
   // It counts only beside a HELLO that counts.
   "superseded-inits": { changes: [], frames: () => [{ kind: "superseded-inits", mids: [systemRandom(8)] }] },
+  // It means something in a group only.
+  sig: { changes: [], frames: () => [{ kind: "sig", signature: systemRandom(64) }] },
   unknown: { changes: ONLY_KNOWN, frames: () => [{ kind: "unknown", type: 0x70 }] },
   "chain-ask": {
     changes: ALL_BUT_BLOCKED,

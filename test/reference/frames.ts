@@ -137,6 +137,7 @@ const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> =
   "superseded-inits": [0x1e, ["mids", list(bytes(8), 5)]],
   have: [0x1f, ["ids", list(bytes(8), 6, 0)]],
   resend: [0x20, ...text],
+  sig: [0x21, ["signature", bytes(64)]],
 }
 
 /** Those that change the conversation [W-50]. */

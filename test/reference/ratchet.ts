@@ -48,15 +48,15 @@ export function rootStep(root: Uint8Array, dh: Uint8Array | undefined, pq?: Secr
 }
 
 /** [S-23] */
-function tagOf(headerKey: Uint8Array, n: number): Uint8Array {
+export function tagOf(headerKey: Uint8Array, n: number): Uint8Array {
   const nonce = concat(ascii("mqc1-tag"), int(Math.floor(n / 16), 4), zeros(12))
   const at = 16 + 16 * (n % 16)
   return SB(zeros(256), nonce, headerKey).slice(at, at + 16)
 }
 
 /** [S-22] */
-const messageKey = (chainKey: Uint8Array) => HMAC(chainKey, int(1, 1))
-const nextChainKey = (chainKey: Uint8Array) => HMAC(chainKey, int(2, 1)).slice(0, 32)
+export const messageKey = (chainKey: Uint8Array) => HMAC(chainKey, int(1, 1))
+export const nextChainKey = (chainKey: Uint8Array) => HMAC(chainKey, int(2, 1)).slice(0, 32)
 
 /** [W-20] */
 export function pad(frames: Uint8Array): Uint8Array {
@@ -66,7 +66,7 @@ export function pad(frames: Uint8Array): Uint8Array {
 }
 
 /** [S-26] */
-function payloadHash(key: Uint8Array, th: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
+export function payloadHash(key: Uint8Array, th: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
   return HMAC(key.slice(32), ascii("mqttchat/1 siv"), th, ...parts).slice(0, 24)
 }
 

@@ -52,6 +52,7 @@ export const FRAME_EXAMPLES: Record<string, Frame> = {
   "superseded-inits": { kind: "superseded-inits", mids: [mid(10), mid(11)] },
   have: { kind: "have", ids: [mid(12), mid(13)] },
   "have nothing": { kind: "have", ids: [] },
+  sig: { kind: "sig", signature: new Uint8Array(64).fill(9) },
   resend: { kind: "resend", id: mid(7), time: 1_800_000_000_000, text: Buffer.from("grüße") },
   nop: { kind: "nop" },
   topic: { kind: "topic", mailbox: new Uint8Array(16).fill(9) },

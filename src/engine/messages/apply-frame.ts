@@ -232,6 +232,7 @@ function applyFrame(context: FrameContext, frame: Frame): void {
     case "reply":
     case "open":
     case "superseded-inits":
+    case "sig":
     case "nop":
       return
   }

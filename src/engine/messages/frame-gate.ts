@@ -50,6 +50,8 @@ const FROM_AN_UNKNOWN_KEY: Readonly<Record<Frame["kind"], Effect>> = {
   intro: "waits",
   "topic-ok": "nothing",
   nop: "nothing",
+  // Only in a group.
+  sig: "nothing",
   unknown: "nothing",
 }
 
