@@ -35,6 +35,9 @@ setup)
   allow mqttchat publishClientSend 'mc/1/p/+'
   allow mqttchat subscribePattern 'mc/1/p/+'
   allow mqttchat publishClientReceive 'mc/1/p/+'
+  allow mqttchat publishClientSend 'mc/1/g/+'
+  allow mqttchat subscribePattern 'mc/1/g/+'
+  allow mqttchat publishClientReceive 'mc/1/g/+'
   # end of sharedRole
   ;;
 admit)

@@ -15,12 +15,14 @@ const KINDS = Object.keys(ACCESS_RULES) as ClientKind[]
 const ANY: Readonly<Record<Topic["kind"], string>> = {
   inbox: "DEVICE",
   pairing: "N",
+  group: "EPOCH",
   "registration-request": "ID",
   "registration-answer": "ID",
 }
 const SPECIFIED: Readonly<Record<Topic["kind"], string>> = {
   inbox: "<device>",
   pairing: "<nameplate>",
+  group: "<epoch>",
   "registration-request": "<id>",
   "registration-answer": "<id>",
 }

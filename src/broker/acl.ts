@@ -74,6 +74,7 @@ function idOf(principal: Principal): string | undefined {
 function isClaimed(claims: Claims, parsed: Topic): boolean {
   switch (parsed.kind) {
     case "inbox":
+    case "group":
       return false
     case "pairing":
       return parsed.nameplate === claims.nameplate

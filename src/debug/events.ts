@@ -9,7 +9,7 @@ const contact = number
 /** The number of a contact's device in this profile. */
 const device = number
 const brokerClient = oneOf("device", "guest", "registrar", "refused")
-const topicKind = oneOf("inbox", "pairing", "registration-request", "registration-answer", "other")
+const topicKind = oneOf("inbox", "pairing", "group", "registration-request", "registration-answer", "other")
 
 /**
  * Everything that a debug line can contain, by topic and event: the fields of each, and what each field may hold. An

@@ -22,8 +22,8 @@ type TopicScopes = Readonly<Partial<Record<Topic["kind"], AccessScope>>>
 /** Who may publish and subscribe to what; all else is refused. Every broker's rules are generated from this table. */
 export const ACCESS_RULES: Readonly<Record<ClientKind, Readonly<Record<AccessAction, TopicScopes>>>> = {
   device: {
-    publish: { inbox: "any", pairing: "any", "registration-request": "own" },
-    subscribe: { inbox: "own", pairing: "any", "registration-answer": "own" },
+    publish: { inbox: "any", pairing: "any", group: "any", "registration-request": "own" },
+    subscribe: { inbox: "own", pairing: "any", group: "any", "registration-answer": "own" },
   },
   guest: {
     publish: { pairing: "claimed", "registration-request": "claimed" },

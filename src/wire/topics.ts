@@ -13,6 +13,8 @@ export type Inbox = { readonly device: Uint8Array; readonly mailbox: Uint8Array 
 export type Topic =
   | { readonly kind: "inbox"; readonly device: string; readonly mailbox: string }
   | { readonly kind: "pairing"; readonly nameplate: number }
+  /** One epoch of a group: who knows its secret knows the id [G-6]. */
+  | { readonly kind: "group"; readonly id: string }
   | { readonly kind: "registration-request"; readonly id: string }
   | { readonly kind: "registration-answer"; readonly id: string }
 
@@ -24,6 +26,10 @@ export function pairingTopic(nameplate: number): string {
   return topicFilter("pairing", String(nameplate))
 }
 
+export function groupTopic(id: Uint8Array): string {
+  return topicFilter("group", toBase64url(id))
+}
+
 export function registrationRequestTopic(id: string): string {
   return topicFilter("registration-request", id)
 }
@@ -32,11 +38,18 @@ export function registrationAnswerTopic(id: string): string {
   return topicFilter("registration-answer", id)
 }
 
-export const TOPIC_KINDS = ["inbox", "pairing", "registration-request", "registration-answer"] as const
+export const TOPIC_KINDS = [
+  "inbox",
+  "pairing",
+  "group",
+  "registration-request",
+  "registration-answer",
+] as const
 
 const BRANCHES: Readonly<Record<Topic["kind"], readonly [before: string, after: string]>> = {
   inbox: ["mc/1/i/", "/+"],
   pairing: ["mc/1/p/", ""],
+  group: ["mc/1/g/", ""],
   "registration-request": ["mc/1/reg/q/", ""],
   "registration-answer": ["mc/1/reg/a/", ""],
 }
@@ -54,6 +67,7 @@ export function topicOwner(topic: Topic): string {
       return topic.device
     case "pairing":
       return String(topic.nameplate)
+    case "group":
     case "registration-request":
     case "registration-answer":
       return topic.id
@@ -73,10 +87,15 @@ export const REGISTRATION_REQUESTS = topicFilter("registration-request", "+")
 export function parseTopic(topic: string): Topic | undefined {
   const [root, version, branch, first = "", second, ...more] = topic.split("/")
   if (root !== "mc" || version !== "1" || more.length > 0) return undefined
-  if (second === undefined) return branch === "p" ? parseNameplate(first) : undefined
+  if (second === undefined) return parseOneLevel(branch, first)
   if (!isId(second)) return undefined
   if (branch === "i") return isId(first) ? { kind: "inbox", device: first, mailbox: second } : undefined
   return branch === "reg" ? parseRegistration(first, second) : undefined
+}
+
+function parseOneLevel(branch: string | undefined, id: string): Topic | undefined {
+  if (branch === "g") return isId(id) ? { kind: "group", id } : undefined
+  return branch === "p" ? parseNameplate(id) : undefined
 }
 
 function parseNameplate(text: string): Topic | undefined {

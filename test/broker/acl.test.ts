@@ -21,6 +21,7 @@ const level = fc.constantFrom(
   "1",
   "i",
   "p",
+  "g",
   "reg",
   "q",
   "a",
@@ -37,7 +38,7 @@ const level = fc.constantFrom(
 const anyFilter = fc.oneof(
   fc.array(level, { minLength: 1, maxLength: 6 }).map((levels) => levels.join("/")),
   fc
-    .tuple(fc.constantFrom("i", "reg/q", "reg/a", "p"), level, level)
+    .tuple(fc.constantFrom("i", "reg/q", "reg/a", "p", "g"), level, level)
     .map(([branch, one, two]) => (branch === "i" ? `mc/1/i/${one}/${two}` : `mc/1/${branch}/${one}`)),
 )
 const anyPrincipal = fc.constantFrom(alice, registrar, guest)
@@ -53,11 +54,18 @@ function matches(filter: readonly string[], topic: readonly string[]): boolean {
 /** Which principal receives which topics, stated apart from the code: exactly these, no more and no less. */
 const topics = [ALICE, BOB]
   .flatMap((id) => [`mc/1/i/${id}/${ALICE}`, `mc/1/i/${id}/${BOB}`, `mc/1/reg/q/${id}`, `mc/1/reg/a/${id}`])
+  .concat([`mc/1/g/${ALICE}`, `mc/1/g/${BOB}`])
   .concat(["mc/1/p/5", "mc/1/p/6", "mc/1/i", "mc/1", "$SYS/x/y/z/v", "a/b/c/d/e"])
 const meantFor = new Map<Principal, readonly string[]>([
   [
     alice,
-    [`mc/1/i/${ALICE}/${ALICE}`, `mc/1/i/${ALICE}/${BOB}`, `mc/1/reg/a/${ALICE}`, "mc/1/p/5", "mc/1/p/6"],
+    [
+      `mc/1/i/${ALICE}/${ALICE}`,
+      `mc/1/i/${ALICE}/${BOB}`,
+      `mc/1/reg/a/${ALICE}`,
+      "mc/1/p/5",
+      "mc/1/p/6",
+    ].concat([`mc/1/g/${ALICE}`, `mc/1/g/${BOB}`]),
   ],
   [registrar, [`mc/1/reg/q/${ALICE}`, `mc/1/reg/q/${BOB}`]],
   [guest, [`mc/1/reg/a/${BOB}`, "mc/1/p/5"]],
@@ -83,7 +91,9 @@ describe("the access rules", () => {
     fc.assert(
       fc.property(anyPrincipal, anyFilter, (principal, topic) => {
         if (mayPublish(principal, topic))
-          expect(topic).toMatch(/^mc\/1\/(i\/[\w-]{22}\/[\w-]{22}|p\/[1-9]\d{0,3}|reg\/[qa]\/[\w-]{22})$/)
+          expect(topic).toMatch(
+            /^mc\/1\/(i\/[\w-]{22}\/[\w-]{22}|g\/[\w-]{22}|p\/[1-9]\d{0,3}|reg\/[qa]\/[\w-]{22})$/,
+          )
       }),
       { numRuns: 2_000 },
     )
@@ -92,6 +102,8 @@ describe("the access rules", () => {
   test("each of the three may do what its role needs", () => {
     expect(mayPublish(alice, `mc/1/i/${BOB}/${ALICE}`)).toBe(true)
     expect(maySubscribe(alice, `mc/1/i/${ALICE}/+`)).toBe(true)
+    expect(maySubscribe(alice, `mc/1/g/${BOB}`) && mayPublish(alice, `mc/1/g/${BOB}`)).toBe(true)
+    expect(maySubscribe(guest, `mc/1/g/${BOB}`) || mayPublish(guest, `mc/1/g/${BOB}`)).toBe(false)
     expect(maySubscribe(registrar, "mc/1/reg/q/+")).toBe(true)
     expect(mayPublish(registrar, `mc/1/reg/a/${BOB}`)).toBe(true)
     expect(mayPublish(guest, `mc/1/reg/q/${BOB}`)).toBe(true)

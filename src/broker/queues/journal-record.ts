@@ -7,6 +7,8 @@ export type JournalRecord =
   /** The device asked for a clean session, has been away for too long, or may not come back. */
   | { readonly kind: "forgotten"; readonly session: string }
   | ({ readonly kind: "queued"; readonly session: string } & QueuedFrame)
+  /** The frame of a group that was queued for another session under this number waits for this one, too. */
+  | { readonly kind: "also-queued"; readonly session: string; readonly sequence: number }
   /** It was connected at that time (unix ms). */
   | { readonly kind: "seen"; readonly session: string; readonly at: number }
   /** Acknowledged, or too old. */
@@ -21,7 +23,15 @@ export type QueuedFrame = {
   readonly payload: Uint8Array
 }
 
-const KIND = { subscribed: 1, unsubscribed: 2, forgotten: 3, queued: 4, settled: 5, seen: 6 } as const
+const KIND = {
+  subscribed: 1,
+  unsubscribed: 2,
+  forgotten: 3,
+  queued: 4,
+  settled: 5,
+  seen: 6,
+  "also-queued": 7,
+} as const
 
 const KINDS: readonly (number | undefined)[] = Object.values(KIND)
 
@@ -45,6 +55,7 @@ export function encodeRecord(record: JournalRecord): Uint8Array {
     case "queued":
       return writer.u64(record.sequence).u64(record.at).text(record.topic).bytes(record.payload).done()
     case "settled":
+    case "also-queued":
       return writer.u64(record.sequence).done()
     case "seen":
       return writer.u64(record.at).done()
@@ -77,6 +88,8 @@ function readRecord(reader: Reader): JournalRecord | undefined {
       }
     case KIND.settled:
       return { kind: "settled", session, sequence: reader.u64() }
+    case KIND["also-queued"]:
+      return { kind: "also-queued", session, sequence: reader.u64() }
     case KIND.seen:
       return { kind: "seen", session, at: reader.u64() }
     default:

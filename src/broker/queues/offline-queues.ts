@@ -4,7 +4,7 @@ import { monotonic } from "../limits/monotonic.ts"
 import { takeMessageId } from "../aedes-internals.ts"
 import { type Journal, type JournalStats, openJournal } from "./journal.ts"
 import type { JournalFound } from "./journal-file.ts"
-import type { JournalRecord } from "./journal-record.ts"
+import type { JournalRecord, QueuedFrame } from "./journal-record.ts"
 import { publishPacket } from "./publish-packet.ts"
 import { keptTime } from "./kept-time.ts"
 import { type Filter, isInbox, isPersisted, Queues, type QueuesStats, type Delivery } from "./queues.ts"
@@ -75,29 +75,35 @@ export class OfflineQueues {
   /** Resolves when PUBACK may be sent. A message for a full queue is dropped all the same: its sender keeps it. */
   async accept(packet: PublishPacket): Promise<void> {
     if (packet.qos === 0) return
-    const session = this.#queues.recipientOf(packet.topic)
+    const { topic } = packet
     // A copy: the parser's buffer holds other packets too.
     const payload = new Uint8Array(Buffer.from(packet.payload))
-    if (session === undefined || !this.#queues.hasRoom(session, payload.length)) {
+    const recipients = this.#queues
+      .recipientsOf(topic)
+      .filter((session) => this.#queues.hasRoom(session, payload.length))
+    if (recipients.length === 0) {
       await this.#journal.settled()
       return
     }
-    const sequence = this.#queues.nextSequence()
-    const record: JournalRecord = {
-      kind: "queued",
-      session,
-      sequence,
-      at: this.#now(),
-      topic: packet.topic,
-      payload,
-    }
-    this.#journal.append(record)
-    // Connected receivers need not wait for the disk: only PUBACK says that a message is kept.
-    this.#deliver(session)
+    const frame = { sequence: this.#queues.nextSequence(), at: this.#now(), topic, payload }
+    this.#queueFor(recipients, frame)
     await this.#journal.settled().catch((fault: unknown) => {
-      this.#queues.apply({ kind: "settled", session, sequence })
+      for (const session of recipients)
+        this.#queues.apply({ kind: "settled", session, sequence: frame.sequence })
       throw fault
     })
+  }
+
+  /** The journal holds the payload once. */
+  #queueFor(recipients: readonly string[], frame: QueuedFrame): void {
+    const { sequence } = frame
+    for (const [index, session] of recipients.entries()) {
+      const record: JournalRecord =
+        index === 0 ? { kind: "queued", session, ...frame } : { kind: "also-queued", session, sequence }
+      this.#journal.append(record)
+    }
+    // Connected receivers need not wait for the disk: only PUBACK says that a message is kept.
+    for (const session of recipients) this.#deliver(session)
   }
 
   /** Whether only the one device whose queue has this message may receive it. */
@@ -107,7 +113,7 @@ export class OfflineQueues {
 
   /** Whether this copy of a message is not to be forwarded now, since the client's queue brings it. */
   isQueued({ clean, id }: Client, { topic, qos }: AedesPublishPacket): boolean {
-    return !clean && qos > 0 && this.#queues.recipientOf(topic) === id
+    return !clean && qos > 0 && this.#queues.isRecipient(id, topic)
   }
 
   /** Once an hour or so: nothing is kept for ever. */

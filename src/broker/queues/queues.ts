@@ -35,6 +35,10 @@ export function isInbox(topic: string): boolean {
   return parseTopic(topic)?.kind === "inbox"
 }
 
+function isGroup(topic: string): boolean {
+  return parseTopic(topic)?.kind === "group"
+}
+
 export type QueuesStats = {
   readonly sessions: number
   readonly frames: number
@@ -56,6 +60,10 @@ export type ExpiryRules = {
 export class Queues {
   readonly #registrarId: string
   readonly #sessions = new Map<string, Session>()
+  /** By the topic of a group: the sessions that subscribed to it with QoS 1. */
+  readonly #readers = new Map<string, Set<string>>()
+  /** By sequence: a group's frames, each once, and in how many queues it is. */
+  readonly #shared = new Map<number, { readonly frame: QueuedFrame; queues: number }>()
   #bytes = 0
   #dropped = 0
   #lastSequence = 0
@@ -69,15 +77,20 @@ export class Queues {
     switch (record.kind) {
       case "subscribed":
         this.#open(record.session).filters.set(record.filter, record.qos)
+        this.#setReader(record.filter, record.session, record.qos > 0)
         return
       case "unsubscribed":
         this.#sessions.get(record.session)?.filters.delete(record.filter)
+        this.#setReader(record.filter, record.session, false)
         return
       case "forgotten":
         this.#forget(record.session)
         return
       case "queued":
         this.#enqueue(record.session, record)
+        return
+      case "also-queued":
+        this.#enqueueShared(record.session, record.sequence)
         return
       case "settled":
         this.#settle(record.session, record.sequence)
@@ -88,12 +101,21 @@ export class Queues {
   }
 
   *snapshot(): Iterable<JournalRecord> {
+    const written = new Set<number>()
     for (const [session, { filters, inFlight, waiting, seenAt }] of this.#sessions) {
       for (const [filter, qos] of filters) yield { kind: "subscribed", session, filter, qos }
       if (seenAt !== undefined) yield { kind: "seen", session, at: seenAt }
-      for (const { frame } of inFlight.values()) yield { kind: "queued", session, ...frame }
-      for (const frame of waiting.values()) yield { kind: "queued", session, ...frame }
+      for (const { frame } of inFlight.values()) yield this.#recordOf(session, frame, written)
+      for (const frame of waiting.values()) yield this.#recordOf(session, frame, written)
     }
+  }
+
+  /** The payload of a group's frame is in the first record of it. */
+  #recordOf(session: string, frame: QueuedFrame, written: Set<number>): JournalRecord {
+    const { sequence } = frame
+    if (written.has(sequence)) return { kind: "also-queued", session, sequence }
+    if (this.#shared.has(sequence)) written.add(sequence)
+    return { kind: "queued", session, ...frame }
   }
 
   /** The newest time in any record, unix ms; undefined in a new journal. */
@@ -107,6 +129,20 @@ export class Queues {
 
   filtersOf(session: string): Filter[] {
     return [...(this.#sessions.get(session)?.filters ?? [])].map(([topic, qos]) => ({ topic, qos }))
+  }
+
+  /** The sessions whose queues take a QoS 1 message on `topic`: all readers of a group, else the one that it is for. */
+  recipientsOf(topic: string): readonly string[] {
+    if (isGroup(topic)) return [...(this.#readers.get(topic) ?? [])]
+    const recipient = this.recipientOf(topic)
+    return recipient === undefined ? [] : [recipient]
+  }
+
+  /** Whether a QoS 1 message on `topic` comes to this session from its queue. */
+  isRecipient(session: string, topic: string): boolean {
+    return isGroup(topic)
+      ? this.#readers.get(topic)?.has(session) === true
+      : this.recipientOf(topic) === session
   }
 
   /**
@@ -201,6 +237,7 @@ export class Queues {
         return parsed.id
       case "registration-request":
         return this.#registrarId
+      case "group":
       case "pairing":
       case undefined:
         return undefined
@@ -222,15 +259,49 @@ export class Queues {
     return opened
   }
 
+  #setReader(filter: string, session: string, reads: boolean): void {
+    if (!isGroup(filter)) return
+    const readers = this.#readers.get(filter) ?? new Set()
+    if (reads) readers.add(session)
+    else readers.delete(session)
+    if (readers.size > 0) this.#readers.set(filter, readers)
+    else this.#readers.delete(filter)
+  }
+
   #enqueue(session: string, { sequence, at, topic, payload }: QueuedFrame): void {
     this.#lastSequence = Math.max(this.#lastSequence, sequence)
     this.#noteTime(at)
+    if (isGroup(topic)) {
+      if (!this.#shared.has(sequence)) this.#share({ sequence, at, topic, payload })
+      this.#enqueueShared(session, sequence)
+    } else if (this.#add(session, { sequence, at, topic, payload })) this.#bytes += payload.length
+  }
+
+  #share(frame: QueuedFrame): void {
+    this.#shared.set(frame.sequence, { frame, queues: 0 })
+    this.#bytes += frame.payload.length
+  }
+
+  #enqueueShared(session: string, sequence: number): void {
+    const shared = this.#shared.get(sequence)
+    if (shared === undefined) return
+    if (this.#add(session, shared.frame)) shared.queues += 1
+    if (shared.queues === 0) this.#unshare(shared.frame)
+  }
+
+  #unshare({ sequence, payload }: QueuedFrame): void {
+    this.#shared.delete(sequence)
+    this.#bytes -= payload.length
+  }
+
+  /** False where there is no such session, or it has the frame: a rewritten journal may hold it twice. */
+  #add(session: string, frame: QueuedFrame): boolean {
     const queue = this.#sessions.get(session)
-    // A rewritten journal may hold the same frame twice.
-    if (queue === undefined || queue.waiting.has(sequence) || queue.inFlight.has(sequence)) return
-    queue.waiting.set(sequence, { sequence, at, topic, payload })
-    queue.bytes += payload.length
-    this.#bytes += payload.length
+    if (queue === undefined || queue.waiting.has(frame.sequence) || queue.inFlight.has(frame.sequence))
+      return false
+    queue.waiting.set(frame.sequence, frame)
+    queue.bytes += frame.payload.length
+    return true
   }
 
   #settle(session: string, sequence: number): void {
@@ -241,7 +312,14 @@ export class Queues {
     queue.waiting.delete(sequence)
     queue.sentBefore.delete(sequence)
     queue.bytes -= frame.payload.length
-    this.#bytes -= frame.payload.length
+    this.#release(frame)
+  }
+
+  /** One queue less holds it. */
+  #release(frame: QueuedFrame): void {
+    const shared = this.#shared.get(frame.sequence)
+    if (shared === undefined) this.#bytes -= frame.payload.length
+    else if (--shared.queues === 0) this.#unshare(frame)
   }
 
   #noteTime(at: number): void {
@@ -255,7 +333,11 @@ export class Queues {
   }
 
   #forget(session: string): void {
-    this.#bytes -= this.#sessions.get(session)?.bytes ?? 0
+    const forgotten = this.#sessions.get(session)
+    if (forgotten === undefined) return
     this.#sessions.delete(session)
+    for (const filter of forgotten.filters.keys()) this.#setReader(filter, session, false)
+    for (const { frame } of forgotten.inFlight.values()) this.#release(frame)
+    for (const frame of forgotten.waiting.values()) this.#release(frame)
   }
 }
