@@ -6,7 +6,15 @@ import type { Service } from "./connection.ts"
 /** An open profile; `close` ends what runs, closes the store and wipes the keys. */
 export type OpenProfile = { readonly client: ChatClient; readonly close: () => Promise<void> }
 
+/** Ms since the boot, and timers by it: a closed lid counts [D-110]. */
+export type IdleClock = {
+  readonly uptime: () => number
+  /** Returns what cancels it. */
+  readonly after: (ms: number, run: () => void) => () => void
+}
+
 export type LockableProfileOptions = {
+  readonly clock: IdleClock
   /** Faults as opening the profile does. */
   readonly open: (passphrase: string) => Promise<OpenProfile>
   /** Keys without a passphrase cannot be locked: there would be nothing to unlock them with. */
@@ -43,7 +51,8 @@ export class LockableProfile implements Service {
   /** Locking and unlocking never overlap. */
   readonly #turns = new SerialQueue()
   #state: State
-  #timers: NodeJS.Timeout[] = []
+  #timers: (() => void)[] = []
+  #idleSince = 0
 
   constructor(options: LockableProfileOptions, opened: OpenProfile) {
     this.#options = options
@@ -53,6 +62,7 @@ export class LockableProfile implements Service {
 
   readonly call: Service["call"] = async (method, params) => {
     await this.#turns.idle()
+    if (this.#isOverdue()) await this.#turns.run(() => this.#lock())
     switch (method) {
       case "status":
         return this.#status()
@@ -155,15 +165,23 @@ export class LockableProfile implements Service {
   /** No request is open: the idle time starts here. */
   #startTimers(): void {
     this.#stopTimers()
-    const { lockAfterMs, endAfterMs, end } = this.#options
+    const { lockAfterMs, endAfterMs, end, clock } = this.#options
+    this.#idleSince = clock.uptime()
     if (lockAfterMs !== undefined && this.#state.kind === "open")
-      this.#timers.push(setTimeout(() => void this.#turns.run(() => this.#lock()), lockAfterMs))
+      this.#timers.push(clock.after(lockAfterMs, () => void this.#turns.run(() => this.#lock())))
     if (endAfterMs !== undefined)
-      this.#timers.push(setTimeout(() => (this.#listeners.size === 0 ? end() : undefined), endAfterMs))
+      this.#timers.push(clock.after(endAfterMs, () => (this.#listeners.size === 0 ? end() : undefined)))
+  }
+
+  /** After a suspension the first request may come before the timer that is over. */
+  #isOverdue(): boolean {
+    const { lockAfterMs, clock } = this.#options
+    if (lockAfterMs === undefined || this.#timers.length === 0 || this.#state.kind === "locked") return false
+    return clock.uptime() - this.#idleSince >= lockAfterMs
   }
 
   #stopTimers(): void {
-    for (const timer of this.#timers.splice(0)) clearTimeout(timer)
+    for (const cancel of this.#timers.splice(0)) cancel()
   }
 }
 

@@ -134,7 +134,7 @@ export class LastRunKeeper {
 
   async #look(): Promise<void> {
     const { at = 0, ledger } = this.#written ?? {}
-    if (ledger?.entries === this.#ledger.head().number && Date.now() - at < WRITE_EVERY_MS) return
+    if (ledger?.entries === this.#ledger.head().number && Math.abs(Date.now() - at) < WRITE_EVERY_MS) return
     await this.#write(false)
   }
 

@@ -30,10 +30,10 @@ async function stopDaemon(context: Context): Promise<void> {
   const { paths, out } = context
   const daemon = await connectDaemon(context, "any")
   const pid = lockHolder(paths.lock)
-  const deadline = Date.now() + END_WAIT_MS
+  const deadline = performance.now() + END_WAIT_MS
   await daemon.request("stop", {})
   while (pid !== undefined && lockHolder(paths.lock) === pid) {
-    if (Date.now() > deadline) throw silentProcess("the daemon, which was asked to end,", pid)
+    if (performance.now() > deadline) throw silentProcess("the daemon, which was asked to end,", pid)
     await setTimeout(END_POLL_MS)
   }
   out.done(safe`the daemon has ended`)

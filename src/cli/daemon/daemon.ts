@@ -15,6 +15,7 @@ import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { Lifetime } from "../terminal/lifetime.ts"
 import { ownerOrLock, passphraseFor } from "../profile/open-client.ts"
+import { openMachineClocks, openTimers } from "../profile/machine-clocks.ts"
 import { openProfile } from "../profile/profile-owner.ts"
 import { stdoutStream } from "../terminal/stdout-stream.ts"
 
@@ -57,7 +58,11 @@ async function openService(
   if (lockAfter !== undefined && !isLockable)
     throw new Fault("config", "the keys of this profile have no passphrase", "mqttchat passwd")
   const open = (passphrase: string): Promise<OpenProfile> => openOwnProfile(context, passphrase)
+  const { uptime } = openMachineClocks()
+  const { after, clear } = openTimers(uptime)
+  lifetime.defer(clear)
   const serviceOptions = {
+    clock: { uptime, after },
     open,
     isLockable,
     lockAfterMs: lockAfter,

@@ -31,7 +31,7 @@ export async function connectOrLock<C extends { readonly close: () => Promise<vo
   { lifetime }: Pick<Context, "lifetime">,
   { connect, lock: path, waitMs, beforeLock }: Holder<C>,
 ): Promise<Reached<C>> {
-  const start = Date.now()
+  const start = performance.now()
   for (;;) {
     const client = await connect()
     if (client !== undefined) {
@@ -46,7 +46,7 @@ export async function connectOrLock<C extends { readonly close: () => Promise<vo
     }
     // A stopped process does not end by itself.
     const limit = isStopped(lock.pid) ? Math.min(waitMs, ANSWER_WAIT_MS) : waitMs
-    if (Date.now() - start > limit) return { kind: "silent", pid: lock.pid }
+    if (performance.now() - start > limit) return { kind: "silent", pid: lock.pid }
     await setTimeout(POLL_MS)
   }
 }
