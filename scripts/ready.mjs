@@ -14,6 +14,11 @@ export function run(command, ...args) {
   orEnd(spawnSync(command, args, { cwd: ROOT, stdio: "inherit" }))
 }
 
+/** The same, and the process goes on: true if the command ended well. */
+export function succeeds(command, ...args) {
+  return spawnSync(command, args, { cwd: ROOT, stdio: "inherit" }).status === 0
+}
+
 function orEnd({ status }) {
   if (status !== 0) process.exit(status ?? 1)
 }
