@@ -22,7 +22,7 @@ const READS_MAX = 3
  */
 export async function newestTexts(
   { newestIds }: Pick<Store, "newestIds">,
-  queue: Pick<CommitQueue, "run" | "state">,
+  queue: CommitQueue,
   device: DeviceRecord,
 ): Promise<readonly Uint8Array[] | undefined> {
   let shown: readonly Uint8Array[] = []
@@ -37,9 +37,9 @@ export async function newestTexts(
   return [...heldIds(state, device), ...shown].slice(0, HAVE_MAX)
 }
 
-/** Once all that waits for its commit now is committed. */
-function newestEvent(queue: Pick<CommitQueue, "run">): Promise<number> {
-  return queue.run(({ nextEvent }) => noChange(nextEvent))
+/** Once all that waits for its commit now is committed. Where nothing waits, no later step may come between. */
+async function newestEvent(queue: CommitQueue): Promise<number> {
+  return queue.isIdle() ? queue.state().nextEvent : queue.run(({ nextEvent }) => noChange(nextEvent))
 }
 
 /** Of the texts that are held back [D-21], the newest first. */

@@ -21,6 +21,8 @@ export type CommitQueue = {
   readonly run: <Result>(step: (state: EngineState) => Decision<Result>) => Promise<Result>
   /** What each commit takes along, from now on; no commit is made for it alone. */
   readonly takeAlong: (changes: () => readonly Change[]) => void
+  /** Whether no step waits for its commit. */
+  readonly isIdle: () => boolean
   /** Resolves when no step is in progress. */
   readonly idle: () => Promise<void>
 }
@@ -98,6 +100,7 @@ export async function openCommitQueue(
     state: () => state,
     run,
     takeAlong: (changes) => (alongside = changes),
+    isIdle: () => working === undefined,
     idle: () => working ?? Promise.resolve(),
   }
 }
