@@ -23,8 +23,10 @@ async function exchange(from: User, to: User, ...texts: readonly string[]): Prom
   }
 }
 
+/** What they wrote: a line about the conversation may come twice. */
 async function receivedTexts(who: User, from: User): Promise<unknown[]> {
-  return (await who.history(from)).filter(({ mine }) => mine !== true).map(({ text }) => text)
+  const all = await who.runJson("history", from.name, "--last", "1000")
+  return all.filter(({ mine, kind }) => mine !== true && kind === "text").map(({ text }) => text)
 }
 
 /** Both run short commands until one has these texts of the other. */
