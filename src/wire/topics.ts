@@ -26,10 +26,6 @@ export function pairingTopic(nameplate: number): string {
   return topicFilter("pairing", String(nameplate))
 }
 
-export function groupTopic(id: Uint8Array): string {
-  return topicFilter("group", toBase64url(id))
-}
-
 export function registrationRequestTopic(id: string): string {
   return topicFilter("registration-request", id)
 }
