@@ -4,8 +4,8 @@ import { hash32, kdf } from "../crypto/kdf.ts"
 import { publicKeyOf } from "../crypto/nacl.ts"
 import type { Debug } from "../debug/debug.ts"
 import { Fault } from "../errors.ts"
-import { DAY_MS, MINUTE_MS } from "../time-units.ts"
-import { retryDelay } from "../async/backoff.ts"
+import { DAY_MS } from "../time-units.ts"
+import { RetryPauses } from "../async/retry-pauses.ts"
 import type {
   BrokerAddress,
   Connect,
@@ -111,17 +111,13 @@ function newAuthority({ authority }: RegistryState, { pin, now }: RegistrarSetup
   return authority === toHex(pin) ? undefined : { kind: "authority", at: now(), pin: toHex(pin) }
 }
 
-/** A stranger's answer on the broker's port, or a clock that is wrong, passes: as devices do [D-170]. */
-const PAUSES = { first: 1_000, longest: 5 * MINUTE_MS } as const
-const BYTE_VALUES = 256
-
 /** Where requests come in and answers go out. */
 class RequestQueue {
   readonly #context: RegistrarContext
   readonly #setup: RegistrarSetup
   readonly #enforcement: Enforcement
   #transport: Transport | undefined
-  #retries = 0
+  readonly #pauses: RetryPauses
   #cancelRetry: () => void = () => undefined
   #isClosed = false
 
@@ -129,9 +125,10 @@ class RequestQueue {
     this.#context = context
     this.#setup = setup
     this.#enforcement = enforcement
+    this.#pauses = new RetryPauses(setup.random)
   }
 
-  /** Rejects with why the broker will not have the registrar. Later refusals are tried again, ever more slowly. */
+  /** Rejects with why the broker will not have the registrar. Later refusals pass, and are tried again as devices do [D-170]. */
   async open(): Promise<void> {
     const { connect, address, others = [], trust, onState } = this.#setup
     let isOpen = false
@@ -141,7 +138,7 @@ class RequestQueue {
         onFrame: (topic, payload) => this.#receive(topic, payload),
         onState: (state) => {
           onState(state)
-          if (state.kind === "online") this.#retries = 0
+          if (state.kind === "online") this.#pauses.reset()
           if (state.kind === "stopped" && isOpen && this.#transport === transport) this.#retryLater()
         },
       },
@@ -170,12 +167,7 @@ class RequestQueue {
 
   #retryLater(): void {
     if (this.#isClosed) return
-    this.#retries += 1
-    const [jitter = 0] = this.#context.random(1)
-    const timer = setTimeout(
-      () => void this.#retry(),
-      retryDelay(this.#retries, jitter / BYTE_VALUES, PAUSES),
-    )
+    const timer = setTimeout(() => void this.#retry(), this.#pauses.next())
     this.#cancelRetry = () => clearTimeout(timer)
   }
 

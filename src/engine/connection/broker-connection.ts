@@ -1,5 +1,6 @@
 import { Fault, type FaultCode } from "../../errors.ts"
 import { deferred } from "../../async/deferred.ts"
+import { RetryPauses } from "../../async/retry-pauses.ts"
 import { isPending } from "../../keystore/credential.ts"
 import type { ConnectionState, Credential } from "../../transport/transport.ts"
 import type { ConnectionStatus } from "../state/shapes.ts"
@@ -25,7 +26,6 @@ import {
 } from "./inbox-connection.ts"
 import { JOIN_WITHIN_MS, notJoinedInTime } from "./join-limit.ts"
 import { OnDemandTry } from "./on-demand-try.ts"
-import { RetryPauses } from "./retry-pause.ts"
 import { renewed, Renewal, validityOf } from "./renewal.ts"
 
 export type BrokerConnectionEvents = InboxConnectionEvents & {

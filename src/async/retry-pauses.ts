@@ -1,5 +1,5 @@
-import { retryDelay } from "../../async/backoff.ts"
-import { MINUTE_MS } from "../../time-units.ts"
+import { MINUTE_MS } from "../time-units.ts"
+import { retryDelay } from "./backoff.ts"
 
 /**
  * What was refused may pass within seconds, as a portal of a public network does, or take until an operator acts. A refused
