@@ -1,14 +1,9 @@
-import { spawn, spawnSync } from "node:child_process"
-import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { connect as connectSocket } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { createInterface } from "node:readline"
+import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import mqtt from "mqtt"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { openKeyFile } from "../../src/keystore/keyfile.ts"
+import { caller, openPrograms } from "./programs.mjs"
 
 const { values } = parseArgs({ options: { messages: { type: "string", default: "10000" } } })
 /** How many messages go through the pipeline; 100000 shows whether anything grows. */
@@ -20,67 +15,8 @@ const IN_FLIGHT = 64
 /** The daemon keeps 10,000 messages for a contact and refuses more. */
 const UNDER_WAY_MAX = 5_000
 const TEXT = "x".repeat(64)
-const PROGRAM = join(import.meta.dirname, "../../dist/mqttchat.cjs")
 
-const home = mkdtempSync(join(tmpdir(), "mqttchat-bench-"))
-const environment = (user) => ({ ...process.env, MQTTCHAT_HOME: join(home, user) })
-const fileOf = (user, name) => join(home, user, "default", name)
-
-function run(user, ...args) {
-  const { status, stderr } = spawnSync(process.execPath, args, { env: environment(user), encoding: "utf8" })
-  if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}: ${stderr}`)
-}
-const mqttchat = (user, ...args) => run(user, PROGRAM, ...args)
-
-const children = []
-
-/** Starts a command that keeps running; also gives the first JSON object it prints that has `key`. */
-async function startProcess(user, key, ...args) {
-  const options = { env: environment(user), stdio: ["ignore", "pipe", "inherit"] }
-  const child = spawn(process.execPath, [PROGRAM, ...args, "--json"], options)
-  children.push(child)
-  for await (const line of createInterface({ input: child.stdout })) {
-    const object = JSON.parse(line)
-    if (key in object) return { child, object }
-  }
-  throw new Error(`${args.join(" ")} ended early`)
-}
-
-async function pair(name) {
-  const { child, object } = await startProcess("alice", "offer", "pair")
-  const both = once(child, "close")
-  mqttchat(name, "pair", object.offer, "--my-name", name, "--no-passphrase")
-  await both
-  // Who was never verified may send only so many messages an hour.
-  mqttchat(name, "verify", "alice", "--yes")
-  mqttchat("alice", "verify", name, "--yes")
-}
-
-/** A connection to a daemon. */
-function caller(path) {
-  const socket = connectSocket(path)
-  const waiting = new Map()
-  let requests = 0
-  let onEvent = () => undefined
-  createInterface({ input: socket }).on("line", (line) => {
-    const { id, result, error, params } = JSON.parse(line)
-    if (params !== undefined) return onEvent(params)
-    const { resolve, reject } = waiting.get(id)
-    waiting.delete(id)
-    if (error === undefined) resolve(result)
-    else reject(new Error(JSON.stringify(error)))
-  })
-  return {
-    ask: (method, params = {}) =>
-      new Promise((resolve, reject) => {
-        const id = requests++
-        waiting.set(id, { resolve, reject })
-        socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`)
-      }),
-    listen: (listener) => (onEvent = listener),
-    end: () => socket.destroy(),
-  }
-}
+const { run, mqttchat, start, pair, end, fileOf } = openPrograms()
 
 const quantile = (all, q) => all.toSorted((a, b) => a - b)[Math.floor(all.length * q)]
 
@@ -200,11 +136,11 @@ async function plain(port) {
 
 try {
   mqttchat("alice", "init", "--name", "alice", "--no-passphrase", "--broker", "here")
-  const broker = await startProcess("alice", "port", "broker", "--loopback", "--port", "0")
+  const broker = await start("alice", "port", ["broker", "--loopback", "--port", "0"])
   for (const name of ["bob", "carol", "dave"]) await pair(name)
   const daemons = {
-    alice: await startProcess("alice", "socket", "daemon"),
-    bob: await startProcess("bob", "socket", "daemon"),
+    alice: await start("alice", "socket", ["daemon"]),
+    bob: await start("bob", "socket", ["daemon"]),
   }
   const [alice, bob] = Object.values(daemons).map(({ object }) => caller(object.socket))
   await bob.ask("listen")
@@ -229,7 +165,5 @@ try {
   }
   for (const peer of [alice, bob]) peer.end()
 } finally {
-  for (const child of children) child.kill("SIGTERM")
-  await Promise.all(children.map((child) => child.exitCode ?? once(child, "close")))
-  rmSync(home, { recursive: true, force: true })
+  await end()
 }

@@ -4,7 +4,7 @@ import { DAY_MS } from "../../src/time-units.ts"
 import { copyDisk, rollBackDisk } from "./disks.ts"
 import type { BrokerLimit, Damage, HistoryEvent } from "./history-events.ts"
 import { expectFault, historyOf, promisedTo, type HistoryFixture, type Person } from "./history-fixture.ts"
-import { clearFrameFaults, setFrameFaults } from "./network-model.ts"
+import { clearFrameFaults, hangUp, replayLast, restartForgetting, setFrameFaults } from "./network-model.ts"
 
 const PAGE_BYTES = 2048
 const LOG_HEADER_BYTES = 32
@@ -40,19 +40,15 @@ export async function happen(history: HistoryFixture, event: HistoryEvent): Prom
     case "die":
       return whileDead(history, event, () => undefined)
     case "hang up":
-      broker.close()
-      await clock.pass(event.ms)
-      broker.reopen()
+      return hangUp(engines, event.ms)
+    case "forget": {
+      restartForgetting(engines, event.sessionPresent)
       return
-    case "forget":
-      broker.close()
-      if (event.sessionPresent) broker.loseQueued()
-      else broker.forgetAll()
-      broker.reopen()
+    }
+    case "replay": {
+      replayLast(engines, event.last)
       return
-    case "replay":
-      for (const { topic, payload } of broker.seen.slice(-event.last)) broker.inject(topic, payload)
-      return
+    }
     case "full disk": {
       const { profile } = history.person(event.who)
       profile.fillDisk(true)

@@ -8,7 +8,7 @@ import { EngineFixture, type TestProfile } from "../engine/engine-fixture.ts"
 import { copyDisk, rollBackDisk } from "./disks.ts"
 import { expectInvariants } from "./invariants.ts"
 import type { FaultEvent, DiskEvent, Who } from "./schedule.ts"
-import { setFrameFaults, clearFrameFaults } from "./network-model.ts"
+import { clearFrameFaults, hangUp, replayLast, restartForgetting, setFrameFaults } from "./network-model.ts"
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -122,19 +122,15 @@ async function applyEvent(run: ScheduleRun, event: FaultEvent | DiskEvent): Prom
       await clock.pass(event.ms)
       return run.profiles[event.who].start()
     case "hang-up":
-      broker.close()
-      await clock.pass(event.ms)
-      broker.reopen()
+      return hangUp(fixture, event.ms)
+    case "forget": {
+      restartForgetting(fixture, event.sessionPresent)
       return
-    case "forget":
-      broker.close()
-      if (event.sessionPresent) broker.loseQueued()
-      else broker.forgetAll()
-      broker.reopen()
+    }
+    case "replay": {
+      replayLast(fixture, event.last)
       return
-    case "replay":
-      for (const { topic, payload } of broker.seen.slice(-event.last)) broker.inject(topic, payload)
-      return
+    }
     case "full disk":
       run.profiles[event.who].fillDisk(true)
       await clock.pass(event.ms)

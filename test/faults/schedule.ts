@@ -1,6 +1,6 @@
 import fc from "fast-check"
 
-import type { FrameFault } from "./network-model.ts"
+import { someFrameFaults, type FrameFault } from "./network-model.ts"
 
 export type Who = 0 | 1
 
@@ -25,17 +25,6 @@ export type DiskEvent = {
 }
 
 const who = fc.constantFrom<Who>(0, 1)
-const frameFault = fc.constantFrom<FrameFault>(
-  "pass",
-  "pass",
-  "pass",
-  "lose",
-  "twice",
-  "late",
-  "very late",
-  "tamper",
-  "cut",
-)
 
 type Choice<T> = { readonly weight: number; readonly arbitrary: fc.Arbitrary<T> }
 
@@ -47,7 +36,7 @@ const ordinary: Choice<FaultEvent>[] = [
   }),
   choice(4, {
     kind: fc.constant("weather" as const),
-    faults: fc.array(frameFault, { minLength: 1, maxLength: 8 }),
+    faults: someFrameFaults,
   }),
   choice(2, { kind: fc.constant("die" as const), who, ms: fc.constantFrom(0, 10, 3_000) }),
   choice(1, { kind: fc.constant("hang-up" as const), ms: fc.constantFrom(1, 10_000) }),
