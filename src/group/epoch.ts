@@ -82,7 +82,7 @@ export function decodeEpoch(bytes: Uint8Array): Epoch | undefined {
   })
 }
 
-/** 32 bytes: whoever agrees on it agrees on secret, members, their devices, and all that was before [G-5]. */
+/** 32 bytes: members that agree on it agree on secret, members, their devices, and all that was before [G-5]. */
 export function epochHash(epoch: Epoch): Uint8Array {
   return hash32(HASH_LABEL, encodeEpoch(epoch))
 }
@@ -100,7 +100,7 @@ export function ownerOf({ members }: Pick<Epoch, "members">): Member | undefined
   return members.find(({ role }) => role === "owner")
 }
 
-/** One owner, who speaks, at most one successor, and nobody twice [G-4]. */
+/** One owner, who speaks, at most one successor, and no account twice [G-4]. */
 function isRoster(members: readonly Member[]): boolean {
   const having = (role: Role): number => members.filter((member) => member.role === role).length
   const sorted = members.every(

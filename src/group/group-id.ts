@@ -11,7 +11,7 @@ export function foundGroup(founder: Uint8Array, random: Random): Founding {
   return { founder, random: random(FOUNDING_RANDOM_BYTES) }
 }
 
-/** The group id, 16 bytes. Nobody can found a second group with the id of another's [G-1]. */
+/** The group id, 16 bytes. No one can found a second group with the id of another's [G-1]. */
 export function groupIdOf({ founder, random }: Founding): Uint8Array {
   return hash32(LABEL, founder, random).slice(0, GROUP_ID_BYTES)
 }

@@ -19,7 +19,7 @@ export type EpochInForce = { readonly epoch: Epoch; readonly takeovers: readonly
 export type EpochRefusal =
   /** Neither its owner nor its successor sent it, as far as we know: the owner that we know is to be asked. */
   | "no-right"
-  /** It does not stand on the epoch that we have: somebody was told something else. */
+  /** It does not stand on the epoch that we have: another member was told something else. */
   | "another-history"
   /** Another epoch with the number of ours: its sender says different things to different members. */
   | "fork"

@@ -41,7 +41,7 @@ export function epochName(epoch: Epoch): EpochName {
   return { group: epoch.group, number: epoch.number, hash: epochHash(epoch) }
 }
 
-/** Nobody can give out another's keys as its own: device and key are in the transcript, that in the header key [G-21]. */
+/** A member cannot give out another's keys as its own: device and key are in the transcript, that in the header key [G-21]. */
 export function chainContext(
   { epoch, headerKey, verifyKey }: Pick<SenderKey, "epoch" | "headerKey" | "verifyKey">,
   device: PublicIdentity,

@@ -27,7 +27,7 @@ export type Permissions = {
   readonly maySend: (client: Client, topic: string, bytes: number) => boolean
 }
 
-/** The machine's clock in unix ms, and one in ms that nobody sets. */
+/** The machine's clock in unix ms, and one in ms that cannot be set. */
 export type BrokerClocks = { readonly wall: () => number; readonly elapsed: () => number }
 const MACHINE_CLOCKS: BrokerClocks = { wall: Date.now, elapsed: monotonic }
 

@@ -134,7 +134,7 @@ export function judgeDatabase(database: DatabaseState): Judgement {
   }
 }
 
-/** They are kept for whoever can repair one; deleted messages stay in them. */
+/** They are kept for a person who can repair one; deleted messages stay in them. */
 function judgeDamagedLogs(copies: readonly string[]): Judgement {
   const [first] = copies
   if (first === undefined) return good("whole")

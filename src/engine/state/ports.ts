@@ -134,7 +134,7 @@ export type OutsidePorts = MachineClocks & {
   readonly connect: Connect
   /** Nothing is received or sent: the engine shows and changes only what is here. */
   readonly offline?: boolean
-  /** Only the broker's own session is asked for: it has the subscriptions, and none is made anew while it is there. */
+  /** Only the broker's own session is asked for: it has the subscriptions, and no new one is made while it is there. */
   readonly asksOnly?: boolean
   readonly enroll: Enroll
   readonly restore: Restore
