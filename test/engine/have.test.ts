@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { withHave } from "../../src/engine/handshake/have.ts"
+import { newestTexts, withHave } from "../../src/engine/handshake/have.ts"
 import {
   HAVE_MAX,
   NAME_MAX_BYTES,
@@ -10,6 +10,8 @@ import {
   type Frame,
 } from "../../src/wire/frame.ts"
 import { encodeFrames } from "../../src/wire/padding.ts"
+import { openCommitQueue } from "../../src/engine/state/commit-queue.ts"
+import { couple } from "./engine-fixture.ts"
 
 /** The padded frames of an INIT. */
 const ROOM = 2048 - 116
@@ -32,6 +34,21 @@ function helloFrames(nameBytes: number): Frame[] {
 function named(frames: readonly Frame[]): readonly Uint8Array[] | undefined {
   return frames.find((frame) => frame.kind === "have")?.ids
 }
+
+test("[D-132] a contact that is forgotten while its texts are read is told of none, and nothing fails", async () => {
+  const { bob } = await couple()
+  const queue = await openCommitQueue(bob.store, () => Promise.resolve())
+  const [device] = queue.state().devices.values()
+  if (device === undefined) throw new Error("Bob knows nobody")
+  const forget = () =>
+    queue.run(() => ({ commit: [{ kind: "forget-contact", id: device.contact }], effects: [], result: null }))
+  const newestIds = async () => {
+    await forget()
+    return []
+  }
+  expect(await newestTexts({ newestIds }, queue, device)).toBeUndefined()
+  expect(await newestTexts({ newestIds }, queue, device)).toBeUndefined()
+})
 
 test("[W-72] six ids fit into an INIT with the longest name, and none is said where none is here", () => {
   const ids = Array.from({ length: HAVE_MAX }, () => randomBytes(8))

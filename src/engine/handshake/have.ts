@@ -18,7 +18,8 @@ const READS_MAX = 3
 
 /**
  * The newest texts of the device's account that are here, those first that wait for an earlier one: their sender had our
- * receipt for them, too. What came before is committed first, or it would be called lost. Undefined if it is told nothing now.
+ * receipt for them, too. What came before is committed first, or it would be called lost. Undefined if it is told nothing now, or was
+ * forgotten meanwhile.
  */
 export async function newestTexts(
   { newestIds }: Pick<Store, "newestIds">,
@@ -28,11 +29,13 @@ export async function newestTexts(
   let shown: readonly Uint8Array[] = []
   for (let reads = 0, isNew = true; reads < READS_MAX && isNew; reads++) {
     const before = await newestEvent(queue)
+    if (!queue.state().devices.has(device.id)) return undefined
     const conversation = directWith(queue.state(), device.contact).id
     shown = await newestIds(conversation, device.contact, HAVE_MAX)
     isNew = (await newestEvent(queue)) !== before
   }
   const state = queue.state()
+  if (!state.devices.has(device.id)) return undefined
   if (sendableTo(receiverOf(state, device)) !== "everything") return undefined
   return [...heldIds(state, device), ...shown].slice(0, HAVE_MAX)
 }
